@@ -1,0 +1,4 @@
+//! Words everyone may use: addresses, buffers, time, units, endings. Imports nothing of ours.
+
+pub mod address;
+pub(crate) mod padded;

@@ -1,0 +1,50 @@
+//! The place of one request in a worker.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::worker::Worker;
+
+/// One request's place in a worker.
+///
+/// Taken before the worker is spoken to, returned when the last byte of the response has left (or the tunnel has
+/// closed), on every path, by `Drop`. While a lease exists its worker is not stopped before the grace period is over.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    worker: Arc<Worker>,
+}
+
+impl Lease {
+    /// Takes a place, unless the worker is at its cap or takes no more requests.
+    pub(super) fn take(worker: &Arc<Worker>, max_concurrent: u32) -> Option<Lease> {
+        if worker.in_flight.fetch_add(1, Ordering::AcqRel) >= max_concurrent || worker.is_withdrawn() {
+            if worker.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+                worker.became_idle();
+            }
+            return None;
+        }
+        Some(Lease { worker: worker.clone() })
+    }
+
+    pub(crate) fn worker(&self) -> &Arc<Worker> {
+        &self.worker
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let before = self.worker.in_flight.fetch_sub(1, Ordering::AcqRel);
+        if self.worker.queue.is_empty() {
+            if before == 1 {
+                self.worker.became_idle();
+            }
+            return;
+        }
+        // The place goes to the request that has waited longest.
+        if let Some(lease) = Lease::take(&self.worker, self.worker.max_concurrent) {
+            self.worker.queue.grant(lease);
+        } else if before == 1 {
+            self.worker.became_idle();
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The table between the planes: the worker slots of one application, who is free, and who waits.
+//!
+//! The control plane publishes workers and withdraws them; the data plane leases places in them. What both touch is
+//! atomic, or a lock held for a few instructions; nothing here does I/O. A request's way through this module:
+//! [`Pool::lease`] -> [`select`] picks the next ready worker with room -> a [`Lease`] -> its drop frees the place, for
+//! the request that has waited longest if any waits.
+
+mod lease;
+mod queue;
+mod select;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+pub(crate) use self::lease::Lease;
+use self::queue::{Queue, Refused};
+pub(crate) use self::worker::{Worker, WorkerId};
+use crate::base::padded::Padded;
+
+/// What a pool is told once, when it is made.
+#[derive(Debug, Clone)]
+pub(crate) struct PoolSettings {
+    /// The application's name, for people.
+    pub(crate) name: String,
+    /// How many workers the application has.
+    pub(crate) slots: usize,
+    /// How many requests one worker may have in flight; 0 rejects everything.
+    pub(crate) max_concurrent: u32,
+    /// How many requests may wait when every worker is at its cap; 0 overflows at once.
+    pub(crate) queue_length: usize,
+    /// How long a request waits for a place before it overflows.
+    pub(crate) queue_timeout: Duration,
+    /// How long a request waits while no worker is ready but one is expected.
+    pub(crate) start_timeout: Duration,
+}
+
+/// Why nobody is ready, and whether waiting helps. Published by the control plane.
+#[derive(Debug, Clone)]
+pub(crate) enum Outlook {
+    /// A worker is starting or will be; requests wait for it.
+    Expected,
+    /// Starts keep failing; requests are told so at once. The text says why, in one sentence.
+    Failing(Arc<str>),
+    /// The application is going away.
+    Stopping,
+}
+
+/// Why a request got no place in any worker.
+#[derive(Debug, Clone)]
+pub(crate) enum NoLease {
+    /// Every ready worker is at its cap and nothing may wait (any longer).
+    Overflow,
+    /// No worker became ready in time.
+    NotReady,
+    /// No worker is ready and none is to be expected soon.
+    Failing(Arc<str>),
+    /// The application is going away.
+    Stopping,
+}
+
+pub(crate) struct Pool {
+    settings: PoolSettings,
+    slots: Box<[ArcSwapOption<Worker>]>,
+    /// The slot taken last; the next request starts its search one further. Shared by all cores, so that rotation is
+    /// strict per request and not per core.
+    cursor: Padded<AtomicUsize>,
+    outlook: ArcSwap<Outlook>,
+    queue: Arc<Queue>,
+}
+
+impl Pool {
+    pub(crate) fn new(settings: PoolSettings) -> Arc<Pool> {
+        Arc::new(Pool {
+            slots: (0..settings.slots).map(|_| ArcSwapOption::empty()).collect(),
+            cursor: Padded(AtomicUsize::new(0)),
+            outlook: ArcSwap::from_pointee(Outlook::Expected),
+            queue: Arc::new(Queue::default()),
+            settings,
+        })
+    }
+
+    pub(crate) fn settings(&self) -> &PoolSettings {
+        &self.settings
+    }
+
+    /// A place in the next worker with room, or the reason why there is none after waiting as long as is allowed.
+    ///
+    /// Those who wait are served first come, first served; nobody who arrives later overtakes them.
+    pub(crate) async fn lease(&self) -> Result<Lease, NoLease> {
+        if self.queue.is_empty()
+            && let Some(lease) = self.try_lease()
+        {
+            return Ok(lease);
+        }
+        self.wait_for_lease().await
+    }
+
+    /// A place in the next worker with room, without waiting and without regard to those who wait.
+    pub(crate) fn try_lease(&self) -> Option<Lease> {
+        let start = self.cursor.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        select::once_around(start, self.slots.len(), |slot| {
+            let worker = self.slots[slot].load();
+            Lease::take(worker.as_ref()?, self.settings.max_concurrent)
+        })
+    }
+
+    /// Whether every slot is empty, so that no request can be served however long the queue moves on.
+    fn nobody_ready(&self) -> bool {
+        self.slots.iter().all(|slot| slot.load().is_none())
+    }
+
+    async fn wait_for_lease(&self) -> Result<Lease, NoLease> {
+        let unready = self.nobody_ready();
+        let (bound, patience) = if unready {
+            match &**self.outlook.load() {
+                Outlook::Expected => {}
+                Outlook::Failing(why) => return Err(NoLease::Failing(why.clone())),
+                Outlook::Stopping => return Err(NoLease::Stopping),
+            }
+            // As many as the workers could take at once when they are there, and those who may queue after that.
+            let room = self.settings.slots.saturating_mul(self.settings.max_concurrent as usize);
+            (room.saturating_add(self.settings.queue_length), self.settings.start_timeout)
+        } else {
+            (self.settings.queue_length, self.settings.queue_timeout)
+        };
+        let Some(ticket) = self.queue.join(bound) else { return Err(NoLease::Overflow) };
+        // A place may have become free between our look and our joining; nobody would tell us.
+        self.serve_queue();
+        match tokio::time::timeout(patience, ticket.granted()).await {
+            Ok(Ok(lease)) => Ok(lease),
+            Ok(Err(Refused::Failing(why))) => Err(NoLease::Failing(why)),
+            Ok(Err(Refused::Stopping)) => Err(NoLease::Stopping),
+            Err(_) if unready => Err(NoLease::NotReady),
+            Err(_) => Err(NoLease::Overflow),
+        }
+    }
+
+    /// Gives free places to those who wait, longest first, until one of both runs out.
+    fn serve_queue(&self) {
+        while !self.queue.is_empty() {
+            let Some(lease) = self.try_lease() else { return };
+            self.queue.grant(lease);
+        }
+    }
+
+    // What the control plane does.
+
+    /// Makes a worker known that takes requests under the pool's cap.
+    pub(crate) fn worker(
+        &self,
+        id: WorkerId,
+        slot: usize,
+        pid: Option<u32>,
+        address: crate::base::address::Address,
+    ) -> Arc<Worker> {
+        Arc::new(Worker::new(id, slot, pid, address, self.settings.max_concurrent, self.queue.clone()))
+    }
+
+    /// Puts a ready worker into its slot; requests find it from now on, those who wait first.
+    pub(crate) fn publish(&self, worker: Arc<Worker>) {
+        let slot = worker.slot();
+        self.slots[slot].store(Some(worker));
+        self.serve_queue();
+    }
+
+    /// Takes a worker out of its slot, whether it drains, died or does not answer. Requests in flight keep their lease.
+    pub(crate) fn withdraw(&self, worker: &Worker) {
+        worker.withdraw();
+        let slot = &self.slots[worker.slot()];
+        let current = slot.load_full();
+        if current.is_some_and(|there| there.id() == worker.id()) {
+            slot.store(None);
+        }
+    }
+
+    /// Says what to expect while nobody is ready; those who wait in vain are told at once.
+    pub(crate) fn announce(&self, outlook: Outlook) {
+        let refusal = match &outlook {
+            Outlook::Expected => None,
+            Outlook::Failing(why) => Some(Refused::Failing(why.clone())),
+            Outlook::Stopping => Some(Refused::Stopping),
+        };
+        self.outlook.store(Arc::new(outlook));
+        if let Some(refusal) = refusal
+            && self.nobody_ready()
+        {
+            self.queue.refuse_all(&refusal);
+        }
+    }
+
+    /// The ready workers, for status and for draining.
+    pub(crate) fn workers(&self) -> Vec<Arc<Worker>> {
+        self.slots.iter().filter_map(ArcSwapOption::load_full).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
