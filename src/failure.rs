@@ -120,7 +120,10 @@ impl Failure {
             Failure::HeadTooLarge(_) | Failure::TooManyFields(_) => 431,
             Failure::UnknownCoding => 501,
             Failure::Version => 505,
-            Failure::Overflow { .. } | Failure::Failing { .. } | Failure::Stopping | Failure::Exhausted(_) => 503,
+            Failure::Overflow { .. }
+            | Failure::Failing { .. }
+            | Failure::Stopping
+            | Failure::Exhausted(_) => 503,
             Failure::NotReady { .. } | Failure::ConnectTimeout => 504,
             Failure::ConnectRefused(_)
             | Failure::ConnectBusy
@@ -168,9 +171,10 @@ impl Failure {
 
     pub fn retry(&self) -> Retry {
         match self {
-            Failure::ConnectRefused(_) | Failure::ConnectBusy | Failure::ConnectTimeout | Failure::NotSent => {
-                Retry::Always
-            }
+            Failure::ConnectRefused(_)
+            | Failure::ConnectBusy
+            | Failure::ConnectTimeout
+            | Failure::NotSent => Retry::Always,
             Failure::ClosedBeforeAnswer => Retry::IfIdempotent,
             _ => Retry::Never,
         }
@@ -180,9 +184,10 @@ impl Failure {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Failure::Overflow { retry_after, .. } => Some(*retry_after),
-            Failure::NotReady { .. } | Failure::Failing { .. } | Failure::Stopping | Failure::Exhausted(_) => {
-                Some(Duration::from_secs(1))
-            }
+            Failure::NotReady { .. }
+            | Failure::Failing { .. }
+            | Failure::Stopping
+            | Failure::Exhausted(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -1,18 +1,20 @@
 //! ostler runs web applications on N worker processes and passes their requests on.
 
 pub mod base;
-pub(crate) mod http1;
 pub mod config;
-pub(crate) mod pool;
-pub mod failure;
 pub(crate) mod exchange;
-pub(crate) mod upstream;
+pub mod failure;
 pub(crate) mod handler;
-pub(crate) mod serve;
 pub(crate) mod host;
+pub(crate) mod http1;
+pub(crate) mod pool;
+pub(crate) mod serve;
+pub(crate) mod upstream;
 pub mod cli {
     pub fn main() -> std::process::ExitCode {
-        let mut listen = None; let mut ups = vec![]; let mut threads = 1;
+        let mut listen = None;
+        let mut ups = vec![];
+        let mut threads = 1;
         let mut args = std::env::args().skip(1);
         while let Some(a) = args.next() {
             match a.as_str() {

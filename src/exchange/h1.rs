@@ -103,7 +103,11 @@ impl H1 {
     // Receiving a request.
 
     /// Waits for the next request's head.
-    pub(crate) fn poll_request(&mut self, cx: &mut Context<'_>, limits: &Limits) -> Poll<Result<Incoming, Failure>> {
+    pub(crate) fn poll_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        limits: &Limits,
+    ) -> Poll<Result<Incoming, Failure>> {
         loop {
             if let Some(incoming) = self.parse_received(limits)? {
                 self.timer.clear();
@@ -123,7 +127,9 @@ impl H1 {
                 });
             };
             match read {
-                Ok(0) | Err(_) if self.waiting == Waiting::ForHead => return Poll::Ready(Err(Failure::ClientGone)),
+                Ok(0) | Err(_) if self.waiting == Waiting::ForHead => {
+                    return Poll::Ready(Err(Failure::ClientGone));
+                }
                 Ok(0) | Err(_) => return Poll::Ready(Ok(Incoming::Closed)),
                 Ok(_) => {}
             }
@@ -154,7 +160,8 @@ impl H1 {
     fn parse_received(&mut self, limits: &Limits) -> Result<Option<Incoming>, Failure> {
         let Some(block) = &self.input else { return Ok(None) };
         let received = block.filled();
-        if !self.served_any && HTTP2_PREFACE.starts_with(&received[..received.len().min(HTTP2_PREFACE.len())]) {
+        if !self.served_any && HTTP2_PREFACE.starts_with(&received[..received.len().min(HTTP2_PREFACE.len())])
+        {
             return Ok((received.len() >= HTTP2_PREFACE.len()).then_some(Incoming::Http2));
         }
         // A head that trickles in is not parsed anew for every byte: only when a line may have ended, or it has doubled.
@@ -363,7 +370,11 @@ impl H1 {
 
     /// For a client that waits before it sends its body, while the worker says nothing.
     pub(crate) fn needs_continue(&self) -> bool {
-        self.head.expects_continue && !self.interim_sent && !self.begun && self.body_at == self.head.end && !self.streamed
+        self.head.expects_continue
+            && !self.interim_sent
+            && !self.begun
+            && self.body_at == self.head.end
+            && !self.streamed
     }
 
     pub(crate) fn poll_continue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

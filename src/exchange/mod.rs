@@ -5,6 +5,7 @@
 
 pub(crate) mod h1;
 pub(crate) mod h2;
+pub(crate) mod pipe;
 pub(crate) mod reply;
 
 use std::io;

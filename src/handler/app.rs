@@ -31,7 +31,11 @@ struct Attempts {
 
 impl App {
     /// Has a worker answer, and asks another if no worker can have acted on the request.
-    pub(crate) async fn respond(&self, exchange: &mut Exchange<'_>, connections: &Connections) -> Result<(), Failure> {
+    pub(crate) async fn respond(
+        &self,
+        exchange: &mut Exchange<'_>,
+        connections: &Connections,
+    ) -> Result<(), Failure> {
         let mut attempts = Attempts::default();
         loop {
             let lease = self.lease(exchange).await?;
@@ -43,7 +47,8 @@ impl App {
                 return Err(failure);
             }
             tracing::debug!(application = self.pool.settings().name, %failure, "another worker is asked");
-            if attempts.unreached > 0 && attempts.unreached.is_multiple_of(self.pool.settings().slots.max(1)) {
+            if attempts.unreached > 0 && attempts.unreached.is_multiple_of(self.pool.settings().slots.max(1))
+            {
                 tokio::time::sleep(PAUSE).await;
             }
         }

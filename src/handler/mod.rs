@@ -14,7 +14,11 @@ pub(crate) enum Handler {
 
 impl Handler {
     /// Answers the exchange; see each kind for how it fails.
-    pub(crate) async fn respond(&self, exchange: &mut Exchange<'_>, connections: &Connections) -> Result<(), Failure> {
+    pub(crate) async fn respond(
+        &self,
+        exchange: &mut Exchange<'_>,
+        connections: &Connections,
+    ) -> Result<(), Failure> {
         match self {
             Handler::App(app) => app.respond(exchange, connections).await,
         }

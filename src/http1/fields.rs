@@ -99,9 +99,7 @@ pub(crate) fn is_named_in_connection(fields: &[Field], bytes: &[u8], name: &[u8]
 /// `token` of RFC 9110, 5.6.2: what a field name may consist of.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty()
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
 /// What a field value may consist of: visible characters, blanks, tabs and bytes above ASCII.

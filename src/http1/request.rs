@@ -197,13 +197,17 @@ impl RequestHead {
         if self.connection.names_fields {
             for essential in ["content-length", "transfer-encoding", "host"] {
                 if fields::is_named_in_connection(&self.fields, bytes, essential.as_bytes()) {
-                    return Err(BadHead::Malformed("Connection names a field that frames or routes the request"));
+                    return Err(BadHead::Malformed(
+                        "Connection names a field that frames or routes the request",
+                    ));
                 }
             }
         }
         match self.host {
             None if !http10 => Err(BadHead::Malformed("Host is missing")),
-            Some(host) if !is_host(host.in_bytes(bytes)) => Err(BadHead::Malformed("Host is not a host name")),
+            Some(host) if !is_host(host.in_bytes(bytes)) => {
+                Err(BadHead::Malformed("Host is not a host name"))
+            }
             _ => Ok(()),
         }
     }
@@ -223,7 +227,10 @@ impl RequestHead {
             return Err(BadHead::Malformed("the target is neither a path nor a URL"));
         };
         let host = self.host.map(|host| host.in_bytes(bytes));
-        if !is_host(authority) || authority.is_empty() || host.is_some_and(|host| !host.eq_ignore_ascii_case(authority)) {
+        if !is_host(authority)
+            || authority.is_empty()
+            || host.is_some_and(|host| !host.eq_ignore_ascii_case(authority))
+        {
             return Err(BadHead::Malformed("the target's host contradicts Host"));
         }
         Ok(())
@@ -262,7 +269,9 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
 
 fn explain(error: httparse::Error) -> &'static str {
     match error {
-        httparse::Error::HeaderName => "a field name holds a character that is not allowed, or a line is folded",
+        httparse::Error::HeaderName => {
+            "a field name holds a character that is not allowed, or a line is folded"
+        }
         httparse::Error::HeaderValue => "a field value holds a character that is not allowed",
         httparse::Error::NewLine => "a line does not end with CR LF",
         httparse::Error::Token => "the request line is not METHOD TARGET HTTP/1.1",

@@ -40,11 +40,16 @@ pub(crate) struct Asked {
 
 impl ResponseHead {
     /// Indexes the head at `bytes[start..]`; `None` when its end has not been received yet.
-    pub(crate) fn parse(bytes: &[u8], start: usize, asked: Asked) -> Result<Option<ResponseHead>, BadResponse> {
+    pub(crate) fn parse(
+        bytes: &[u8],
+        start: usize,
+        asked: Asked,
+    ) -> Result<Option<ResponseHead>, BadResponse> {
         let mut room = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let mut parsed = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
-        let length = match config.parse_response_with_uninit_headers(&mut parsed, &bytes[start..], &mut room) {
+        let length = match config.parse_response_with_uninit_headers(&mut parsed, &bytes[start..], &mut room)
+        {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(BadResponse("too many fields")),
@@ -80,7 +85,9 @@ fn check_lines(fields: &[Field], bytes: &[u8], start: usize, end: usize) -> Resu
     let first_field = fields.first().map_or(end - 2, |field| field.name.start as usize);
     let mut starts = fields.iter().skip(1).map(|field| field.name.start as usize).chain([end - 2, end]);
     let status_line = &bytes[start..first_field];
-    if !fields::ends_line(bytes, first_field) || memchr::memchr(b'\n', status_line) != Some(status_line.len() - 1) {
+    if !fields::ends_line(bytes, first_field)
+        || memchr::memchr(b'\n', status_line) != Some(status_line.len() - 1)
+    {
         return Err(BadResponse("the status line does not end with CR LF"));
     }
     if !starts.all(|start| fields::ends_line(bytes, start)) {
@@ -105,8 +112,12 @@ fn read_fields(
         let value = field.value.in_bytes(bytes);
         match field.known {
             Known::Connection => connection.read(value),
-            Known::ContentLength => framing.content_length(value).map_err(|why| BadResponse(why.explanation()))?,
-            Known::TransferEncoding => framing.transfer_encoding(value).map_err(|why| BadResponse(why.explanation()))?,
+            Known::ContentLength => {
+                framing.content_length(value).map_err(|why| BadResponse(why.explanation()))?
+            }
+            Known::TransferEncoding => {
+                framing.transfer_encoding(value).map_err(|why| BadResponse(why.explanation()))?
+            }
             Known::KeepAlive => keep_alive_seconds = keep_alive_seconds.or(timeout_in(value)),
             Known::Date => has_date = true,
             _ => {}
@@ -164,7 +175,13 @@ fn timeout_in(value: &[u8]) -> Option<u32> {
 /// The head lies at `bytes[start..end]`; the new one begins at the returned offset, which needs as many free bytes in
 /// front of `start` as `added` is longer than what is dropped. Nothing behind `end` moves, so head and first body
 /// bytes leave in one piece and without a copy of the body.
-pub(crate) fn rewrite_in_place(bytes: &mut [u8], start: usize, end: usize, dropped: &[Range<usize>], added: &[u8]) -> usize {
+pub(crate) fn rewrite_in_place(
+    bytes: &mut [u8],
+    start: usize,
+    end: usize,
+    dropped: &[Range<usize>],
+    added: &[u8],
+) -> usize {
     let fields_end = end - 2;
     let removed: usize = dropped.iter().map(Range::len).sum();
     // Kept pieces, first to last; each will move by `added` minus what is dropped behind it.

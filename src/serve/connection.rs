@@ -21,7 +21,7 @@ pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guar
     loop {
         match std::future::poll_fn(|cx| client.poll_request(cx, &core.limits)).await {
             Ok(Incoming::Request) => request::serve(&core, exchange(&core, &mut client)).await,
-            Ok(Incoming::Http2) => return,
+            Ok(Incoming::Http2) => return super::h2::run(core, client).await,
             Ok(Incoming::Closed) => return,
             Err(failure) => {
                 client.refuse();

@@ -58,7 +58,11 @@ fn bind_tcp(wished: SocketAddr, cores: usize) -> io::Result<Bound> {
     let address = probe.local_addr()?.as_socket().unwrap_or(wished);
     if cores == 1 {
         probe.listen(BACKLOG)?;
-        return Ok(Bound { address: Address::Tcp(address), per_core: vec![Listener::Tcp(probe.into())], _file: None });
+        return Ok(Bound {
+            address: Address::Tcp(address),
+            per_core: vec![Listener::Tcp(probe.into())],
+            _file: None,
+        });
     }
     drop(probe);
     let mut per_core = Vec::with_capacity(cores);
@@ -95,7 +99,9 @@ fn bind_unix(path: &Path, cores: usize) -> io::Result<Bound> {
 /// Removes a socket nobody listens on any more; anything else that has the name stays and is in use.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() && std::os::unix::net::UnixStream::connect(path).is_err() => {
+        Ok(found)
+            if found.file_type().is_socket() && std::os::unix::net::UnixStream::connect(path).is_err() =>
+        {
             std::fs::remove_file(path)
         }
         Ok(_) => Err(io::ErrorKind::AddrInUse.into()),

@@ -2,6 +2,7 @@
 //! connections to workers. What the cores share is small and atomic.
 
 mod connection;
+mod h2;
 pub(crate) mod listener;
 mod places;
 mod request;
@@ -55,7 +56,8 @@ pub(crate) struct Core {
 /// # Errors
 /// The runtime could not be made: the process has no descriptors left.
 pub(crate) fn run(plan: CorePlan) -> std::io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
+    let runtime =
+        Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())?;
     runtime.block_on(core(plan));
     // Whatever is still running is stopped, its connections closed.
     runtime.shutdown_timeout(Duration::ZERO);

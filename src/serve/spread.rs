@@ -49,7 +49,8 @@ pub(crate) struct Guard {
 
 impl Spread {
     pub(crate) fn new(cores: usize) -> (Spread, Vec<Inbox>) {
-        let (inboxes, receivers) = (0..cores).map(|_| mpsc::unbounded_channel()).unzip::<_, _, Vec<_>, Vec<_>>();
+        let (inboxes, receivers) =
+            (0..cores).map(|_| mpsc::unbounded_channel()).unzip::<_, _, Vec<_>, Vec<_>>();
         let loads = (0..cores).map(|_| Padded(AtomicUsize::new(0))).collect();
         (Spread { loads, inboxes }, receivers.into_iter().map(Inbox).collect())
     }

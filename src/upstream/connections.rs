@@ -85,9 +85,8 @@ impl Connections {
             None => DEFAULT_IDLE_AGE,
         };
         let mut kept = self.kept.borrow_mut();
-        let kept = kept
-            .entry(worker.id())
-            .or_insert_with(|| Kept { worker: worker.clone(), idle: Vec::new() });
+        let kept =
+            kept.entry(worker.id()).or_insert_with(|| Kept { worker: worker.clone(), idle: Vec::new() });
         if kept.idle.len() < MAX_IDLE_PER_WORKER {
             kept.idle.push(Idle { stream, expires: self.clock.now().plus(age) });
         }

@@ -59,7 +59,12 @@ pub(crate) fn write(client: &Client<'_>, forwarding: &Forwarding, buffers: &Rc<B
 fn is_kept(head: &RequestHead, index: usize, bytes: &[u8], forwarding: &Forwarding) -> bool {
     let field = head.fields[index];
     match field.known {
-        Known::Connection | Known::KeepAlive | Known::Te | Known::Trailer | Known::Proxy | Known::Http2Settings => false,
+        Known::Connection
+        | Known::KeepAlive
+        | Known::Te
+        | Known::Trailer
+        | Known::Proxy
+        | Known::Http2Settings => false,
         Known::Upgrade => head.upgrade,
         // Merged into one line below.
         Known::XForwardedFor => !forwarding.forwarded_for,
@@ -75,8 +80,11 @@ fn is_kept(head: &RequestHead, index: usize, bytes: &[u8], forwarding: &Forwardi
 fn put_forwarded_for(out: &mut Block, head: &RequestHead, bytes: &[u8], ip: &[u8]) {
     out.put(b"X-Forwarded-For: ");
     let mut last: &[u8] = b"";
-    let brought = head.fields.iter().filter(|field| field.known == Known::XForwardedFor && field.value != Span::EMPTY);
-    for value in brought.map(|field| field.value.in_bytes(bytes).trim_ascii()).filter(|value| !value.is_empty()) {
+    let brought =
+        head.fields.iter().filter(|field| field.known == Known::XForwardedFor && field.value != Span::EMPTY);
+    for value in
+        brought.map(|field| field.value.in_bytes(bytes).trim_ascii()).filter(|value| !value.is_empty())
+    {
         if !last.is_empty() {
             out.put(b", ");
         }

@@ -35,10 +35,14 @@ enum Answer {
 /// How an exchange ended that ended well.
 pub(crate) enum Ended {
     /// The worker's connection may carry another request.
-    Reusable { promised_seconds: Option<u32> },
+    Reusable {
+        promised_seconds: Option<u32>,
+    },
     Spent,
     /// The worker switched protocols; these bytes of the new one came with its answer.
-    Upgraded { first: Option<Block> },
+    Upgraded {
+        first: Option<Block>,
+    },
 }
 
 pub(crate) struct Relay<'r, 'c> {
@@ -68,7 +72,11 @@ pub(crate) struct Relay<'r, 'c> {
 
 impl<'r, 'c> Relay<'r, 'c> {
     /// `request` begins with the head as the worker is to get it.
-    pub(crate) fn new(exchange: &'r mut Exchange<'c>, worker: &'r mut WorkerConnection, request: Block) -> Self {
+    pub(crate) fn new(
+        exchange: &'r mut Exchange<'c>,
+        worker: &'r mut WorkerConnection,
+        request: Block,
+    ) -> Self {
         let waits_for_continue = matches!(&exchange.client, Client::H1(client) if client.needs_continue());
         let continue_due =
             if waits_for_continue { exchange.local.clock.after(CONTINUE_PATIENCE) } else { Tick::NEVER };
@@ -267,9 +275,12 @@ impl<'r, 'c> Relay<'r, 'c> {
     /// Looks at a head, whole or not; interim ones go to the client and another is waited for.
     fn take_head(&mut self, mut block: Block) -> Result<(), Failure> {
         self.answered_any = true;
-        let head = ResponseHead::parse(block.all(), block.start(), self.asked).map_err(|bad| Failure::BadAnswer(bad.0))?;
+        let head = ResponseHead::parse(block.all(), block.start(), self.asked)
+            .map_err(|bad| Failure::BadAnswer(bad.0))?;
         let Some(head) = head else {
-            if block.filled().len() >= MAX_ANSWER_HEAD_BYTES || (!block.has_room() && !block.grow(MAX_ANSWER_HEAD_BYTES)) {
+            if block.filled().len() >= MAX_ANSWER_HEAD_BYTES
+                || (!block.has_room() && !block.grow(MAX_ANSWER_HEAD_BYTES))
+            {
                 return Err(Failure::AnswerHeadTooLarge(MAX_ANSWER_HEAD_BYTES));
             }
             self.answer = Answer::Head(Some(block));

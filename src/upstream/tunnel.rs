@@ -26,7 +26,8 @@ struct Direction {
 pub(super) async fn run(exchange: &mut Exchange<'_>, mut worker: Stream, first: Option<Block>) {
     let Client::H1(client) = &mut exchange.client else { return };
     let mut down = Direction { pending: first, ..Direction::default() };
-    let mut up = Direction { pending: client.take_ahead().filter(|block| !block.is_empty()), ..Direction::default() };
+    let mut up =
+        Direction { pending: client.take_ahead().filter(|block| !block.is_empty()), ..Direction::default() };
     let buffers = exchange.local.buffers.clone();
     client.timer().clear();
     let ended: io::Result<()> = std::future::poll_fn(|cx| {
