@@ -190,7 +190,9 @@ backend b
 def ostler(binary):
     def peer(_folder, port, workers, threads):
         upstreams = [x for w in workers for x in ('--upstream', w)]
-        return [binary, 'run', '--listen', f'127.0.0.1:{port}', '--threads', str(threads), *upstreams]
+        # All load comes from one address; the rivals, too, are told how many connections to expect.
+        limits = ['--limit', 'connections=19000', '--limit', 'connectionsPerClient=19000']
+        return [binary, 'run', '--listen', f'127.0.0.1:{port}', '--threads', str(threads), *limits, *upstreams]
     return peer
 
 
