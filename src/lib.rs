@@ -1,30 +1,27 @@
 //! ostler runs web applications on N worker processes and passes their requests on.
+//!
+//! The modules in reading order, from the ground up; each imports only from those above it (`tests/it/tidy.rs`):
+//!
+//! - [`base`]: addresses, blocks of bytes, coarse time, streams, endings.
+//! - `http1`: HTTP/1 as bytes; heads, framing, chunks.
+//! - [`config`]: what was asked for, and what there is to run.
+//! - `pool`: the table between the planes; worker slots, round robin, leases, the queue.
+//! - `logs`: what workers print.
+//! - [`failure`], `exchange`: one request with its response, and why it may fail.
+//! - `upstream`: speaking to a worker. `tend`: starting, watching and ending workers.
+//! - `handler`: what answers a request. `serve`: the data plane, one thread per core.
+//! - `host`: both planes together. [`cli`]: the commands.
 
 pub mod base;
+pub mod cli;
 pub mod config;
 pub(crate) mod exchange;
 pub mod failure;
 pub(crate) mod handler;
 pub(crate) mod host;
 pub(crate) mod http1;
+pub(crate) mod logs;
 pub(crate) mod pool;
 pub(crate) mod serve;
+pub(crate) mod tend;
 pub(crate) mod upstream;
-pub mod cli {
-    pub fn main() -> std::process::ExitCode {
-        let mut listen = None;
-        let mut ups = vec![];
-        let mut threads = 1;
-        let mut args = std::env::args().skip(1);
-        while let Some(a) = args.next() {
-            match a.as_str() {
-                "--listen" => listen = args.next().and_then(|a| a.parse().ok()),
-                "--up" | "--upstream" => ups.push(args.next().unwrap().parse().unwrap()),
-                "--threads" => threads = args.next().unwrap().parse().unwrap(),
-                _ => {}
-            }
-        }
-        crate::host::bench(listen.unwrap(), ups, threads);
-        std::process::ExitCode::SUCCESS
-    }
-}

@@ -3,6 +3,7 @@
 pub mod address;
 pub(crate) mod buffers;
 pub(crate) mod clock;
+pub(crate) mod drain;
 pub(crate) mod local;
 pub(crate) mod padded;
 pub(crate) mod stream;

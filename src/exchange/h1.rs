@@ -24,8 +24,8 @@ use crate::http1::response::{self, ResponseHead};
 /// What an HTTP/2 client that knows its server sends first.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Room in front of a response head for what we add to it.
-pub(crate) const HEADROOM: usize = 128;
+/// Room in front of a response head for what we add to it: Date, Connection, a cookie.
+pub(crate) const HEADROOM: usize = 256;
 
 /// What the next bytes of a connection turned out to be.
 pub(crate) enum Incoming {
@@ -67,6 +67,8 @@ pub(crate) struct H1 {
     served_any: bool,
     begun: bool,
     interim_sent: bool,
+    /// A field line for the head of the response; empty for none.
+    added: String,
     persistent: bool,
     /// The response's body ends where the connection does.
     until_close: bool,
@@ -93,6 +95,7 @@ impl H1 {
             served_any: false,
             begun: false,
             interim_sent: false,
+            added: String::new(),
             persistent: false,
             until_close: false,
             refused: false,
@@ -189,6 +192,7 @@ impl H1 {
         self.streamed = false;
         self.begun = false;
         self.interim_sent = false;
+        self.added = String::new();
         self.persistent = self.head.is_persistent();
         Ok(Some(Incoming::Request))
     }
@@ -314,6 +318,7 @@ impl H1 {
         if let Some(connection) = self.connection_field(head.status) {
             let _ = write!(rest, "Connection: {connection}\r\n");
         }
+        let _ = rest.write_all(self.added.as_bytes());
         let unused = rest.len();
         let added = &added[..HEADROOM - unused];
         let end = head.end;
@@ -347,6 +352,10 @@ impl H1 {
             (true, Version::Http10) => Some("keep-alive"),
             (true, Version::Http11) => None,
         }
+    }
+
+    pub(crate) fn add_field(&mut self, line: String) {
+        self.added = line;
     }
 
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

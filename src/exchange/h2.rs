@@ -48,6 +48,8 @@ pub(crate) struct H2 {
     body: Option<Sender>,
     /// Takes the response's body out of its HTTP/1 framing.
     decoder: Body,
+    /// A field line for the head of the response.
+    added: Option<String>,
 }
 
 impl H2 {
@@ -73,6 +75,7 @@ impl H2 {
             answer: Some(answer),
             body: None,
             decoder: Body::Length(0),
+            added: None,
         };
         let indexed = h2.index(&parts, max_fields);
         (h2, indexed.map_err(|bad| Failure::of_bad_head(bad, max_fields)))
@@ -185,6 +188,11 @@ impl H2 {
         for (name, value) in kept_fields(block.all(), start, head) {
             response.headers_mut().append(name, value);
         }
+        if let Some((name, value)) =
+            self.added.take().and_then(|line| parse_field(line.trim_ascii().as_bytes()))
+        {
+            response.headers_mut().append(name, value);
+        }
         self.decoder = Body::new(head.framing);
         let done = self.decoder.is_done();
         self.send_head(response)?;
@@ -192,6 +200,10 @@ impl H2 {
             self.complete();
         }
         Ok(())
+    }
+
+    pub(crate) fn add_field(&mut self, line: String) {
+        self.added = Some(line);
     }
 
     fn send_head(&mut self, response: Response<()>) -> Result<(), Failure> {

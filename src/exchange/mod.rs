@@ -113,6 +113,11 @@ impl Client<'_> {
         either!(self, client => client.begin(block, head))
     }
 
+    /// Has a field line, with its CR LF, added to the head of the worker's response.
+    pub(crate) fn add_field(&mut self, line: String) {
+        either!(self, client => client.add_field(line));
+    }
+
     /// Sends bytes of the response, framed as the worker framed them; how many were taken.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, client => client.poll_send(cx, bytes))

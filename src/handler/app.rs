@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::sticky;
 use crate::exchange::Exchange;
 use crate::failure::{Failure, Retry};
 use crate::pool::{Lease, Pool};
@@ -16,8 +17,10 @@ use crate::upstream::{Forwarding, forward};
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) struct App {
-    pub(crate) pool: Arc<Pool>,
-    pub(crate) forwarding: Forwarding,
+    pool: Arc<Pool>,
+    forwarding: Forwarding,
+    /// Set if the requests of one client are to meet one worker.
+    sticky: bool,
 }
 
 /// What has been tried for one request.
@@ -30,6 +33,12 @@ struct Attempts {
 }
 
 impl App {
+    pub(crate) fn new(pool: Arc<Pool>, forwarding: Forwarding, sticky: bool) -> App {
+        // One worker needs no cookie to be found again.
+        let sticky = sticky && pool.settings().slots > 1;
+        App { pool, forwarding, sticky }
+    }
+
     /// Has a worker answer, and asks another if no worker can have acted on the request.
     pub(crate) async fn respond(
         &self,
@@ -56,6 +65,24 @@ impl App {
 
     /// A place in a worker; waiting for it ends when the client leaves.
     async fn lease(&self, exchange: &mut Exchange<'_>) -> Result<Lease, Failure> {
+        if self.sticky {
+            return self.sticky_lease(exchange).await;
+        }
+        self.next_lease(exchange).await
+    }
+
+    /// A place in the worker the client's cookie names; else in the next, and a cookie that names that one.
+    async fn sticky_lease(&self, exchange: &mut Exchange<'_>) -> Result<Lease, Failure> {
+        let wished = sticky::slot(&exchange.client, self.pool.settings().slots);
+        if let Some(lease) = wished.and_then(|slot| self.pool.lease_in(slot)) {
+            return Ok(lease);
+        }
+        let lease = self.next_lease(exchange).await?;
+        exchange.client.add_field(sticky::set_cookie(lease.worker().slot()));
+        Ok(lease)
+    }
+
+    async fn next_lease(&self, exchange: &mut Exchange<'_>) -> Result<Lease, Failure> {
         if let Some(lease) = self.pool.lease_now() {
             return Ok(lease);
         }

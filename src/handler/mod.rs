@@ -1,6 +1,7 @@
 //! What answers a request: one kind of handler a file, chosen by one `match`.
 
 pub(crate) mod app;
+mod sticky;
 
 use self::app::App;
 use crate::exchange::Exchange;

@@ -102,6 +102,12 @@ impl Pool {
         if self.queue.is_empty() { self.try_lease() } else { None }
     }
 
+    /// A place in the worker of one slot, if it is ready and has room.
+    pub(crate) fn lease_in(&self, slot: usize) -> Option<Lease> {
+        let worker = self.slots.get(slot)?.load();
+        Lease::take(worker.as_ref()?, self.settings.max_concurrent)
+    }
+
     /// A place in the next worker with room, without waiting and without regard to those who wait.
     fn try_lease(&self) -> Option<Lease> {
         let start = self.cursor.fetch_add(1, Ordering::Relaxed).wrapping_add(1);

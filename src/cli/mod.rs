@@ -1,0 +1,61 @@
+//! The commands: one file each. Arguments are only read here; what they mean is decided below.
+
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::tend;
+
+/// Wrong usage or configuration, as opposed to a failure while running.
+const USAGE: u8 = 2;
+
+/// Runs web applications on N worker processes and passes their requests on.
+#[derive(Parser)]
+#[command(name = "ostler", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the application in a folder, and serve it
+    Run(run::Run),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ostler run                                the application in this folder, on http://127.0.0.1:8080/
+  ostler run shop --instances 4             four workers of it
+  ostler run --help                         all that can be set";
+
+/// What `main` does; the exit code is 0 when all went well, 1 after a failure while running, 2 for wrong usage.
+pub fn main() -> ExitCode {
+    // Not a command for people: the watchdog that outlives a host that is killed.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == tend::KEEPER_SUBCOMMAND) {
+        tend::keeper_main();
+    }
+    let arguments = Arguments::parse();
+    let _log = log();
+    match arguments.command {
+        Command::Run(run) => run.execute(),
+    }
+}
+
+/// ostler's own log, on stderr, without any thread waiting for it. `OSTLER_LOG` sets how much is said.
+fn log() -> tracing_appender::non_blocking::WorkerGuard {
+    use tracing_subscriber::filter::LevelFilter;
+    let level =
+        std::env::var("OSTLER_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::ERROR);
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_target(false).init();
+    guard
+}
+
+/// One sentence on stderr, and the exit code that goes with it.
+fn fail(sentence: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("ostler: {sentence}");
+    ExitCode::from(code)
+}

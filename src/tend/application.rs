@@ -1,0 +1,95 @@
+//! The workers of one application: as many slots as its pool has, each tended by its own task.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::house::House;
+use super::outlook::{Said, outlook};
+use super::worker::Slot;
+use super::{ApplicationPlan, Progress};
+use crate::base::drain::Drain;
+use crate::pool::Pool;
+
+/// What the slots of one application share.
+pub(super) struct Application {
+    pub(super) plan: ApplicationPlan,
+    pub(super) pool: Arc<Pool>,
+    pub(super) house: Arc<House>,
+    pub(super) drain: Drain,
+    /// One turn per core: programs that start compete for it, and all of them late is worse than some early.
+    pub(super) turns: Arc<Semaphore>,
+    progress: mpsc::Sender<Progress>,
+    board: Mutex<Board>,
+}
+
+/// How the slots are, at one consistent moment.
+struct Board {
+    hopeful: Vec<bool>,
+    last_failure: Option<Arc<str>>,
+    said: Said,
+}
+
+/// Runs the application until the drain is requested; returns when every worker is gone.
+///
+/// For the one thread that lives as long as the host. Progress nobody takes in time is dropped.
+pub(crate) async fn tend(
+    plan: ApplicationPlan,
+    pool: Arc<Pool>,
+    house: Arc<House>,
+    drain: Drain,
+    progress: mpsc::Sender<Progress>,
+) {
+    let slots = pool.settings().slots;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let application = Arc::new(Application {
+        plan,
+        pool,
+        house,
+        drain,
+        turns: Arc::new(Semaphore::new(cores)),
+        progress,
+        board: Mutex::new(Board { hopeful: vec![true; slots], last_failure: None, said: Said::Expected }),
+    });
+    let mut tasks = JoinSet::new();
+    for slot in 0..slots {
+        tasks.spawn(Slot::new(Arc::clone(&application), slot).run());
+    }
+    let all_ended = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                let application = &application.plan.name;
+                tracing::error!(%error, application, "a slot is lost; its worker was killed and is not replaced");
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = all_ended => {}
+        never = application.house.tend() => match never {},
+    }
+}
+
+impl Application {
+    pub(super) fn report(&self, progress: Progress) {
+        // Full or closed: nobody looks, and nobody may make us wait.
+        let _ = self.progress.try_send(progress);
+    }
+
+    /// Takes note of how a slot is, and tells the pool if that changes what requests may hope for.
+    pub(super) fn note(&self, slot: usize, hopeful: bool, failure: Option<&str>) {
+        let mut board = self.board.lock();
+        board.hopeful[slot] = hopeful;
+        if let Some(why) = failure {
+            board.last_failure = Some(Arc::from(why));
+        }
+        let said = outlook(self.drain.is_requested(), &board.hopeful, board.last_failure.as_ref());
+        if said != board.said {
+            board.said = said.clone();
+            drop(board);
+            self.pool.announce(said.into());
+        }
+    }
+}

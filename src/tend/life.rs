@@ -1,0 +1,205 @@
+//! One process from spawn to the last trace of it: its group, its output, its address, and what it leaves behind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::process::Child;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::house::House;
+use super::spawn::{Place, Spawned, spawn};
+use super::state::Exit;
+use super::{ApplicationPlan, Transport, linux, proc, ready};
+use crate::base::address::Address;
+use crate::base::drain::Drain;
+use crate::logs::Stream;
+use crate::logs::capture::capture;
+use crate::logs::tail::Tail;
+use crate::pool::Worker;
+
+/// After the exit whoever has the pipes open still is a stranger, or hidden; we do not wait for it.
+const OUTPUT_LIMIT: Duration = Duration::from_millis(500);
+/// Looks for processes that were sent SIGKILL; each is followed by a pause of [`LONGEST_LOOK`] at most.
+const KILL_ROUNDS: u32 = 50;
+const LONGEST_LOOK: Duration = Duration::from_millis(50);
+
+pub(super) struct Life {
+    house: Arc<House>,
+    pub(super) child: Child,
+    pub(super) pid: u32,
+    /// As in [`proc::Process`].
+    started: u64,
+    tag: String,
+    place: Place,
+    pub(super) begun: Instant,
+    pub(super) first_ready: Option<Instant>,
+    pub(super) candidates: Vec<Address>,
+    /// The candidate that answered.
+    pub(super) address: Option<Address>,
+    /// What the pool knew this process as, one after the other; the last one is the one it knows now, if any.
+    pub(super) workers: Vec<Arc<Worker>>,
+    pub(super) tail: Arc<Tail>,
+    captures: JoinSet<std::io::Result<()>>,
+    /// Until when the rest of the group may finish by itself once its leader has ended.
+    patience: Option<Instant>,
+    /// The TCP ports it was seen listening on, other than the one it was given.
+    elsewhere: Vec<u16>,
+    settled: bool,
+}
+
+impl Life {
+    /// Starts a process for this slot.
+    ///
+    /// # Errors
+    /// Why it could not be started, as a whole sentence.
+    pub(super) fn begin(plan: &ApplicationPlan, house: &Arc<House>, slot: usize) -> Result<Life, String> {
+        let place = match plan.transport {
+            Transport::Unix => Place::Socket(house.sockets.socket_path()),
+            Transport::Tcp => Place::Port(
+                house.sockets.free_port().map_err(|error| format!("there is no free TCP port: {error}"))?,
+            ),
+        };
+        let tag = house.next_tag();
+        let begun = Instant::now();
+        let Spawned { child, pid, started, stdout, stderr } =
+            spawn(plan, slot, &place, &tag).inspect_err(|_| give_back(house, &place))?;
+        house.group_started(pid);
+        let tail = Arc::new(Tail::default());
+        let mut captures = JoinSet::new();
+        for (pipe, stream) in [(stdout, Stream::Out), (stderr, Stream::Err)] {
+            let voice = house.console.voice(&format!("{}.{slot}", plan.name), slot, stream);
+            captures.spawn(capture(pipe, stream, Arc::clone(&tail), voice));
+        }
+        Ok(Life {
+            house: Arc::clone(house),
+            child,
+            pid,
+            started,
+            tag,
+            candidates: ready::candidates(&place),
+            place,
+            begun,
+            first_ready: None,
+            address: None,
+            workers: Vec::new(),
+            tail,
+            captures,
+            patience: None,
+            elsewhere: Vec::new(),
+            settled: false,
+        })
+    }
+
+    /// Asks the whole group to end; what is left of it when the leader has ended may use the time until then.
+    pub(super) fn ask(&mut self, until: Instant) {
+        self.patience = Some(until);
+        linux::ask_group(self.pid);
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.patience = None;
+        linux::kill_group(self.pid);
+    }
+
+    /// Looks where the process listens, if not where it was told to.
+    pub(super) fn diagnose(&mut self) {
+        let mut processes = proc::descendants(self.pid);
+        processes.push(self.pid);
+        self.elsewhere = proc::listening_ports(&processes);
+        if let Place::Port(port) = self.place {
+            self.elsewhere.retain(|&elsewhere| elsewhere != port);
+        }
+    }
+
+    /// What follows "the worker did not accept a connection within 30 s".
+    pub(super) fn diagnosis(&self) -> String {
+        let told = match &self.place {
+            Place::Socket(path) => format!("PORT={}", path.display()),
+            Place::Port(port) => format!("PORT={port}"),
+        };
+        if self.elsewhere.is_empty() {
+            return format!(" on {told}");
+        }
+        let ports = self.elsewhere.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        format!("; it is alive but listens on TCP {ports}, not on {told}")
+    }
+
+    /// Ends what an ended process has left: the rest of its group, its other descendants, its output, its address.
+    pub(super) async fn settle(&mut self, drain: &Drain) {
+        self.end_those_left(drain).await;
+        let captured = async { while self.captures.join_next().await.is_some() {} };
+        if timeout(OUTPUT_LIMIT, captured).await.is_err() {
+            tracing::warn!(
+                pid = self.pid,
+                "the output of an ended worker is still held open by another process"
+            );
+            self.captures.shutdown().await;
+        }
+        self.finish();
+    }
+
+    async fn end_those_left(&self, drain: &Drain) {
+        let mut pause = Duration::from_millis(1);
+        let mut kills = 0;
+        loop {
+            let left = proc::left_behind(&self.tag, self.pid, self.started);
+            if left.is_empty() {
+                return;
+            }
+            let now = Instant::now();
+            let patient = self.patience.is_some_and(|until| now < until)
+                && drain.deadline().is_none_or(|deadline| now < deadline);
+            if !patient {
+                left.into_iter().for_each(linux::kill_process);
+                kills += 1;
+                if kills > KILL_ROUNDS {
+                    tracing::warn!(
+                        pid = self.pid,
+                        "processes a worker has left do not end, not even on SIGKILL"
+                    );
+                    return;
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
+    }
+
+    fn finish(&mut self) {
+        give_back(&self.house, &self.place);
+        self.house.group_ended(self.pid);
+        super::spawn::forget(self.pid);
+        self.settled = true;
+    }
+}
+
+impl Drop for Life {
+    /// The last resort, when the slot's task is dropped in the middle of a life.
+    fn drop(&mut self) {
+        if !self.settled {
+            linux::kill_group(self.pid);
+            proc::left_behind(&self.tag, self.pid, self.started).into_iter().for_each(linux::kill_process);
+            self.finish();
+        }
+    }
+}
+
+/// Waits for the exit of a process.
+pub(super) async fn ended(child: &mut Child) -> Exit {
+    // It fails only if somebody else has reaped the process, which then is as gone as it gets.
+    child.wait().await.map_or(Exit::Lost, Exit::from)
+}
+
+fn give_back(house: &House, place: &Place) {
+    match place {
+        Place::Socket(path) => remove(path),
+        Place::Port(port) => house.sockets.return_port(*port),
+    }
+}
+
+fn remove(socket: &PathBuf) {
+    // A worker that ends in order has removed it itself.
+    let _ = std::fs::remove_file(socket);
+}

@@ -1,0 +1,293 @@
+//! From a command, a folder and an address to a process: which program, with which environment, in a group of its own.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use parking_lot::Mutex;
+use tokio::process::{Child, Command};
+
+use super::{ApplicationPlan, Transport, linux, proc};
+
+/// A program and its arguments, already split; no shell is involved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommandLine {
+    pub(crate) program: String,
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CommandNotFound {
+    #[error("the program `{program}` is in none of the folders of PATH, nor in {}", local.display())]
+    NotInPath { program: String, local: PathBuf },
+    #[error("the program `{}` does not exist", _0.display())]
+    NoFile(PathBuf),
+    #[error("the program `{}` is not executable", _0.display())]
+    NotExecutable(PathBuf),
+    #[error("the folder `{}` does not exist", _0.display())]
+    NoFolder(PathBuf),
+}
+
+impl CommandLine {
+    /// What the placeholders in the arguments ask for: `{port}` a TCP port, `{socket}` a Unix socket.
+    pub(crate) fn implied_transport(&self) -> Option<Transport> {
+        let mentions = |what| self.args.iter().any(|argument| argument.contains(what));
+        if mentions("{port}") {
+            Some(Transport::Tcp)
+        } else if mentions("{socket}") {
+            Some(Transport::Unix)
+        } else {
+            None
+        }
+    }
+
+    /// The file that is run: an absolute path, relative to `folder` if it has a slash, else looked up in
+    /// `node_modules/.bin` of the folder and in `search`.
+    pub(crate) fn find(&self, folder: &Path, search: &OsStr) -> Result<PathBuf, CommandNotFound> {
+        if self.program.contains('/') {
+            let file = folder.join(&self.program);
+            return match file.metadata() {
+                Err(_) => Err(CommandNotFound::NoFile(file)),
+                Ok(_) if !is_executable(&file) => Err(CommandNotFound::NotExecutable(file)),
+                Ok(_) => Ok(file),
+            };
+        }
+        let local = local_programs(folder);
+        std::iter::once(local.clone())
+            .chain(std::env::split_paths(search).map(|place| folder.join(place)))
+            .map(|place| place.join(&self.program))
+            .find(|file| is_executable(file))
+            .ok_or_else(|| CommandNotFound::NotInPath { program: self.program.clone(), local })
+    }
+}
+
+impl std::fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = std::iter::once(&self.program).chain(&self.args);
+        f.write_str(&shell_words::join(words))
+    }
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+}
+
+fn local_programs(folder: &Path) -> PathBuf {
+    folder.join("node_modules/.bin")
+}
+
+/// Where one worker is to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    Socket(PathBuf),
+    Port(u16),
+}
+
+impl Place {
+    fn port_variable(&self) -> OsString {
+        match self {
+            Place::Socket(path) => path.clone().into_os_string(),
+            Place::Port(port) => port.to_string().into(),
+        }
+    }
+
+    fn fill_in(&self, argument: &str) -> OsString {
+        match self {
+            Place::Port(port) => argument.replace("{port}", &port.to_string()).into(),
+            // Our folders are named in UTF-8 unless XDG_RUNTIME_DIR is not; then this argument names another place.
+            Place::Socket(path) => argument.replace("{socket}", &path.to_string_lossy()).into(),
+        }
+    }
+}
+
+impl ApplicationPlan {
+    /// Whether there is a program to run, before anything is started.
+    pub(crate) fn find_program(&self) -> Result<PathBuf, CommandNotFound> {
+        let folder = std::path::absolute(&self.working_directory)
+            .map_err(|_| CommandNotFound::NoFolder(self.working_directory.clone()))?;
+        if !folder.is_dir() {
+            return Err(CommandNotFound::NoFolder(folder));
+        }
+        self.command.find(&folder, &self.search_path())
+    }
+
+    fn search_path(&self) -> OsString {
+        match self.environment.iter().rev().find(|(name, _)| name == "PATH") {
+            Some((_, path)) => path.into(),
+            None => std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+        }
+    }
+
+    /// What is set for a worker beyond the environment of the host; later entries win.
+    fn variables(&self, slot: usize, place: &Place, tag: &str) -> Vec<(OsString, OsString)> {
+        let mut variables =
+            self.environment.iter().map(|(name, value)| (name.into(), value.into())).collect::<Vec<_>>();
+        let local = local_programs(&self.working_directory);
+        let path = self.search_path();
+        let folders = std::iter::once(local.clone()).chain(std::env::split_paths(&path));
+        // A folder with a colon in its name cannot be in PATH; then its programs are not found by name.
+        if local.is_dir()
+            && let Ok(path) = std::env::join_paths(folders)
+        {
+            variables.push(("PATH".into(), path));
+        }
+        variables.extend([
+            ("PORT".into(), place.port_variable()),
+            ("OSTLER_VERSION".into(), env!("CARGO_PKG_VERSION").into()),
+            ("OSTLER_WORKER".into(), slot.to_string().into()),
+            (proc::TAG.into(), tag.into()),
+        ]);
+        variables
+    }
+}
+
+/// A process that was just started, leader of a group with its own pid as number.
+pub(super) struct Spawned {
+    pub(super) child: Child,
+    pub(super) pid: u32,
+    /// As in [`proc::Process`].
+    pub(super) started: u64,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+}
+
+/// Starts a worker. For the one thread that lives as long as the host: the worker dies with it.
+///
+/// # Errors
+/// If there is no such program or it cannot be started; the text is a whole sentence.
+pub(super) fn spawn(
+    plan: &ApplicationPlan,
+    slot: usize,
+    place: &Place,
+    tag: &str,
+) -> Result<Spawned, String> {
+    let program = plan.find_program().map_err(|error| error.to_string())?;
+    let mut command = Command::new(&program);
+    command
+        .args(plan.command.args.iter().map(|argument| place.fill_in(argument)))
+        .current_dir(&plan.working_directory)
+        .env_remove("PORT")
+        .envs(plan.variables(slot, place, tag))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    linux::die_with_parent(&mut command);
+    start(&mut command)
+        .map_err(|error| format!("the program `{}` cannot be started: {error}", program.display()))
+}
+
+fn start(command: &mut Command) -> io::Result<Spawned> {
+    // Held over the spawn: the child may end before it is in the set, and must not be taken for an adopted one.
+    let mut ours = OURS.lock();
+    let mut child = command.spawn()?;
+    let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
+    ours.insert(pid);
+    drop(ours);
+    let started = proc::process(pid).map_or(0, |process| process.started);
+    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
+    let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
+    Ok(Spawned { child, pid, started, stdout, stderr })
+}
+
+/// Starts this program again as the keeper, with a pipe to tell it things.
+pub(super) fn spawn_keeper(program: &Path, argument: &str) -> io::Result<Child> {
+    let mut ours = OURS.lock();
+    let child = Command::new(program)
+        .arg(argument)
+        // A keeper is no worker, and must not be taken for one, not even by the host of a host.
+        .env_remove(proc::TAG)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(false)
+        .spawn()?;
+    ours.extend(child.id());
+    Ok(child)
+}
+
+/// The children that are waited for by who started them.
+static OURS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Forgets a child that has been waited for.
+pub(super) fn forget(pid: u32) {
+    OURS.lock().remove(&pid);
+}
+
+/// Reaps ended children that were not started but adopted: orphans of workers.
+pub(super) fn reap_adopted() {
+    let ours = OURS.lock();
+    for pid in proc::ended_children() {
+        if !ours.contains(&pid) {
+            linux::reap(pid);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::path::{Path, PathBuf};
+
+    use super::super::{ApplicationPlan, Transport};
+    use super::{CommandLine, CommandNotFound, Place};
+
+    fn command(words: &[&str]) -> CommandLine {
+        let mut words = words.iter().map(ToString::to_string);
+        CommandLine { program: words.next().unwrap(), args: words.collect() }
+    }
+
+    #[test]
+    fn placeholders_say_where_a_command_wants_to_listen() {
+        for (words, transport) in [
+            (["serve", "--port={port}"], Some(Transport::Tcp)),
+            (["serve", "{socket}"], Some(Transport::Unix)),
+            (["serve", "."], None),
+        ] {
+            assert_eq!(command(&words).implied_transport(), transport);
+        }
+        assert_eq!(Place::Port(81).fill_in("a{port}b{socket}"), "a81b{socket}");
+        assert_eq!(Place::Socket("/s".into()).fill_in("{socket}:{port}"), "/s:{port}");
+    }
+
+    #[test]
+    fn programs_are_found_where_a_shell_would_and_in_the_applications_own_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("node_modules/.bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::write(folder.path().join("plain"), "").unwrap();
+        std::os::unix::fs::symlink("/bin/sh", bin.join("tool")).unwrap();
+        let find = |program: &str| command(&[program]).find(folder.path(), OsStr::new("/nowhere:/bin"));
+        assert_eq!(find("tool"), Ok(bin.join("tool")));
+        assert_eq!(find("sh"), Ok(PathBuf::from("/bin/sh")));
+        assert_eq!(find("/bin/sh"), Ok(PathBuf::from("/bin/sh")));
+        assert_eq!(find("node_modules/.bin/tool"), Ok(bin.join("tool")));
+        assert_eq!(find("./plain"), Err(CommandNotFound::NotExecutable(folder.path().join("./plain"))));
+        assert_eq!(find("./none"), Err(CommandNotFound::NoFile(folder.path().join("./none"))));
+        let missing = find("none").unwrap_err().to_string();
+        assert!(missing.contains("`none`") && missing.contains("node_modules/.bin"), "{missing}");
+    }
+
+    #[test]
+    fn a_worker_is_told_its_address_its_number_and_its_host() {
+        let mut plan = ApplicationPlan::new("a".to_owned(), command(&["x"]), Path::new("/none").to_owned());
+        plan.environment = vec![("PORT".to_owned(), "80".to_owned()), ("A".to_owned(), "b".to_owned())];
+        let variables = plan.variables(3, &Place::Port(81), "tag/1");
+        let value = |name: &str| {
+            variables.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.to_str().unwrap())
+        };
+        assert_eq!(value("PORT"), Some("81"));
+        assert_eq!(value("A"), Some("b"));
+        assert_eq!(value("OSTLER_WORKER"), Some("3"));
+        assert_eq!(value("OSTLER_HOST"), Some("tag/1"));
+        assert_eq!(value("OSTLER_VERSION"), Some(env!("CARGO_PKG_VERSION")));
+        assert_eq!(value("NODE_ENV"), None);
+    }
+}
