@@ -92,8 +92,17 @@ async fn reap_orphans() -> Infallible {
 impl Drop for House {
     /// The last resort: whoever still runs in our name is killed. What forks meanwhile is the keeper's.
     fn drop(&mut self) {
-        if self.keeper.is_some() {
-            proc::tagged(|tag| is_of_host(tag, &self.id)).into_iter().for_each(linux::kill_process);
+        const ROUNDS: u32 = 10;
+        let Some(keeper) = &self.keeper else { return };
+        for _ in 0..ROUNDS {
+            // By descent, too: it finds those who have cleared their environment, as they were adopted.
+            let mut left = proc::descendants(std::process::id());
+            left.extend(proc::tagged(|tag| is_of_host(tag, &self.id)));
+            left.retain(|&pid| !keeper.is(pid));
+            if left.is_empty() {
+                return;
+            }
+            left.into_iter().for_each(linux::kill_process);
         }
     }
 }

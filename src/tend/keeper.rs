@@ -2,7 +2,8 @@
 //!
 //! The host writes lines to it: `+<group>` and `-<group>` as workers come and go, `tag <host>` and `dir <folder>` once.
 //! The end of that pipe is the end of the host, however it came. Then the keeper kills the groups, whoever carries the
-//! host's tag, and removes the folder. `PR_SET_PDEATHSIG` reaches workers only; this reaches what they have started.
+//! host's tag, and removes the folder. `PR_SET_PDEATHSIG` reaches workers only; this reaches what they have started, but
+//! for a process that has left its group *and* cleared its environment: nothing short of a cgroup would find that one.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -106,6 +107,8 @@ pub(super) struct Keeper {
 struct Line {
     charge: Charge,
     pipe: Option<File>,
+    /// The keeper's own.
+    pid: Option<u32>,
 }
 
 impl Keeper {
@@ -114,7 +117,7 @@ impl Keeper {
             Charge { groups: BTreeSet::new(), host: Some(host.to_owned()), folder: Some(folder.to_owned()) };
         let keeper = Keeper {
             program,
-            line: Mutex::new(Line { charge, pipe: None }),
+            line: Mutex::new(Line { charge, pipe: None, pid: None }),
             process: tokio::sync::Mutex::new(None),
         };
         if let Ok(mut process) = keeper.process.try_lock() {
@@ -123,11 +126,16 @@ impl Keeper {
         keeper
     }
 
+    pub(super) fn is(&self, pid: u32) -> bool {
+        self.line.lock().pid == Some(pid)
+    }
+
     fn begin(&self) -> Option<Child> {
         let started = spawn::spawn_keeper(&self.program, SUBCOMMAND).and_then(|mut child| {
             let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
             let mut line = self.line.lock();
             line.pipe = Some(File::from(pipe));
+            line.pid = child.id();
             line.tell_all();
             Ok(child)
         });

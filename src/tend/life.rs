@@ -143,6 +143,7 @@ impl Life {
     async fn end_those_left(&self, drain: &Drain) {
         let mut pause = Duration::from_millis(1);
         let mut kills = 0;
+        let mut asked = false;
         loop {
             let left = proc::left_behind(&self.tag, self.pid, self.started);
             if left.is_empty() {
@@ -151,8 +152,14 @@ impl Life {
             let now = Instant::now();
             let patient = self.patience.is_some_and(|until| now < until)
                 && drain.deadline().is_none_or(|deadline| now < deadline);
+            if patient && !asked {
+                // The group was asked with its leader; who has left the group was not.
+                let outside = left.iter().filter(|process| process.group != self.pid);
+                outside.for_each(|process| linux::ask_process(process.pid));
+                asked = true;
+            }
             if !patient {
-                left.into_iter().for_each(linux::kill_process);
+                left.iter().for_each(|process| linux::kill_process(process.pid));
                 kills += 1;
                 if kills > KILL_ROUNDS {
                     tracing::warn!(
@@ -180,7 +187,8 @@ impl Drop for Life {
     fn drop(&mut self) {
         if !self.settled {
             linux::kill_group(self.pid);
-            proc::left_behind(&self.tag, self.pid, self.started).into_iter().for_each(linux::kill_process);
+            let left = proc::left_behind(&self.tag, self.pid, self.started);
+            left.iter().for_each(|process| linux::kill_process(process.pid));
             self.finish();
         }
     }

@@ -84,10 +84,18 @@ fn send_group(group: u32, what: Signal) {
     }
 }
 
+pub(super) fn ask_process(process: u32) {
+    send(process, Signal::SIGTERM);
+}
+
 pub(super) fn kill_process(process: u32) {
+    send(process, Signal::SIGKILL);
+}
+
+fn send(process: u32, what: Signal) {
     if let Some(process) = pid(process) {
         // It fails when the process is gone, which is what we want.
-        let _ = kill(process, Signal::SIGKILL);
+        let _ = kill(process, what);
     }
 }
 

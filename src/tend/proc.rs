@@ -65,7 +65,7 @@ pub(super) fn tagged(fits: impl Fn(&str) -> bool) -> Vec<u32> {
 }
 
 /// What one start has left: by its tag, or by its group if that member is younger than the leader was.
-pub(super) fn left_behind(tag: &str, group: u32, since: u64) -> Vec<u32> {
+pub(super) fn left_behind(tag: &str, group: u32, since: u64) -> Vec<Process> {
     let own = std::process::id();
     processes()
         .into_iter()
@@ -74,7 +74,6 @@ pub(super) fn left_behind(tag: &str, group: u32, since: u64) -> Vec<u32> {
             (process.group == group && process.started >= since)
                 || tag_of(process.pid).as_deref() == Some(tag)
         })
-        .map(|process| process.pid)
         .collect()
 }
 

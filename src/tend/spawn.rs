@@ -199,6 +199,7 @@ fn start(command: &mut Command) -> io::Result<Spawned> {
 pub(super) fn spawn_keeper(program: &Path, argument: &str) -> io::Result<Child> {
     let mut ours = OURS.lock();
     let child = Command::new(program)
+        .arg0("ostler")
         .arg(argument)
         // A keeper is no worker, and must not be taken for one, not even by the host of a host.
         .env_remove(proc::TAG)

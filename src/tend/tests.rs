@@ -10,7 +10,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::house::House;
-use super::{ApplicationPlan, CommandLine, CommandNotFound, Exit, Progress, RestartLimits, proc, tend};
+use super::{
+    ApplicationPlan, CommandLine, CommandNotFound, Exit, Progress, RestartLimits, proc, tend, watch_upstreams,
+};
 use crate::base::address::Address;
 use crate::base::drain::Drain;
 use crate::logs::console::Console;
@@ -266,4 +268,60 @@ async fn ten_megabytes_of_output_block_nobody() {
     let mut application = Application::node(&script, 1, |_| {});
     application.ready().await;
     application.end().await;
+}
+
+/// The process lives on, closes its listener and opens it again: left out meanwhile, never restarted.
+#[tokio::test]
+async fn a_worker_that_refuses_connections_is_left_out_until_it_answers_again() {
+    let script = "const s=require('http').createServer(), go=()=>s.listen(process.env.PORT);
+        process.on('SIGUSR2', () => s.close(() => setTimeout(go, 300))); go()";
+    let mut application = Application::node(script, 1, |_| {});
+    let pid = application.ready().await;
+    let first = application.pool.workers().remove(0);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::Signal::SIGUSR2)
+        .unwrap();
+    eventually(|| {
+        first.report_unreachable();
+        application.pool.workers().is_empty().then_some(())
+    })
+    .await;
+    let lease = application.pool.lease().await.expect("requests wait");
+    assert_eq!(lease.worker().pid(), Some(pid));
+    assert_ne!(lease.worker().id(), first.id());
+    drop(lease);
+    application.end().await;
+}
+
+#[tokio::test]
+async fn a_server_that_already_runs_is_used_while_it_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let pool = Pool::new(PoolSettings {
+        name: "app".to_owned(),
+        slots: 1,
+        max_concurrent: 10,
+        queue_length: 0,
+        queue_timeout: LONG,
+        start_timeout: LONG,
+    });
+    let drain = Drain::new(LONG);
+    let mut task = tokio::task::JoinSet::new();
+    task.spawn(watch_upstreams(vec![Address::Unix(path.clone())], Arc::clone(&pool), drain.clone()));
+    match pool.lease().await {
+        Err(NoLease::Failing(why)) => assert!(why.contains("does not answer"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let worker = eventually(|| pool.workers().pop()).await;
+    assert_eq!(worker.pid(), None);
+    worker.report_unreachable();
+    drop(listener);
+    worker.report_unreachable();
+    eventually(|| pool.workers().is_empty().then_some(())).await;
+    std::fs::remove_file(&path).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    assert!(pool.lease().await.is_ok(), "requests wait for one that was there until now");
+    drain.request();
+    tokio::time::timeout(LONG, task.join_all()).await.expect("it does not end");
+    assert!(pool.workers().is_empty());
 }
