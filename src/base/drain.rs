@@ -9,12 +9,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Drain {
     token: CancellationToken,
-    tracker: TaskTracker,
     /// None until the drain is requested. Only ever moves closer.
     deadline: Arc<watch::Sender<Option<Instant>>>,
     grace: Duration,
@@ -25,7 +23,6 @@ impl Drain {
     pub(crate) fn new(grace: Duration) -> Drain {
         Drain {
             token: CancellationToken::new(),
-            tracker: TaskTracker::new(),
             deadline: Arc::new(watch::Sender::new(None)),
             grace,
         }
@@ -49,16 +46,6 @@ impl Drain {
         self.token.cancelled().await;
     }
 
-    /// What those tasks watch that need no deadline.
-    pub(crate) fn token(&self) -> &CancellationToken {
-        &self.token
-    }
-
-    /// Counts the tasks the ending waits for.
-    pub(crate) fn tracker(&self) -> &TaskTracker {
-        &self.tracker
-    }
-
     /// When patience ends, once the drain is requested.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         *self.deadline.borrow()
@@ -80,16 +67,6 @@ impl Drain {
                 // The sender lives in `self`, so this never fails while we wait.
                 _ = moved.changed() => {}
             }
-        }
-    }
-
-    /// Waits until every counted task has ended; false if the deadline came first. Meaningful once requested.
-    pub(crate) async fn finished(&self) -> bool {
-        self.tracker.close();
-        tokio::select! {
-            biased;
-            () = self.tracker.wait() => true,
-            () = self.overdue() => false,
         }
     }
 }

@@ -20,6 +20,11 @@ impl Stream {
             Address::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
+                // When nobody listens, the kernel may pick the port we connect to as the one we connect from, and TCP
+                // then connects us with ourselves.
+                if stream.local_addr()? == stream.peer_addr()? {
+                    return Err(io::ErrorKind::ConnectionRefused.into());
+                }
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream))
             }

@@ -18,7 +18,7 @@ pub(crate) struct Found {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum DetectError {
+pub(crate) enum DetectError {
     #[error("there is no {}", _0.display())]
     Missing(PathBuf),
     #[error(

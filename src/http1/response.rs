@@ -15,7 +15,6 @@ pub(crate) type Lines = SmallVec<[Range<usize>; 8]>;
 #[derive(Debug)]
 pub(crate) struct ResponseHead {
     pub(crate) status: u16,
-    pub(crate) version: Version,
     pub(crate) framing: Framing,
     /// Whether the worker's connection may carry another request after this response.
     pub(crate) persistent: bool,
@@ -152,7 +151,6 @@ fn read_fields(
     let framing_of_body = if bodiless { Framing::None } else { framed };
     Ok(ResponseHead {
         status,
-        version,
         framing: framing_of_body,
         persistent: wished && framing_of_body != Framing::UntilClose && !framing.contradicts_itself(),
         keep_alive_seconds,

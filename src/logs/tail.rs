@@ -30,6 +30,7 @@ impl Tail {
     }
 
     /// Everything kept, oldest first.
+    #[cfg(test)]
     pub(crate) fn contents(&self) -> Vec<u8> {
         copy(&self.0.lock().all)
     }

@@ -201,7 +201,8 @@ impl Pool {
         }
     }
 
-    /// The ready workers, for status and for draining.
+    /// The ready workers.
+    #[cfg(test)]
     pub(crate) fn workers(&self) -> Vec<Arc<Worker>> {
         self.slots.iter().filter_map(ArcSwapOption::load_full).collect()
     }

@@ -68,6 +68,7 @@ impl Worker {
     }
 
     /// The process, if it is one of ours.
+    #[cfg(test)]
     pub(crate) fn pid(&self) -> Option<u32> {
         self.pid
     }

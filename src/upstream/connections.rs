@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use crate::base::clock::{Clock, Tick};
@@ -38,29 +38,20 @@ pub(crate) struct Connections {
     kept: RefCell<HashMap<WorkerId, Kept>>,
 }
 
-/// A connection that one exchange has for itself.
-pub(crate) struct WorkerConnection {
-    pub(crate) stream: Stream,
-    /// It has carried a request before; the worker may close it at any moment.
-    pub(crate) reused: bool,
-}
-
 impl Connections {
     pub(crate) fn new(clock: Rc<Clock>) -> Connections {
         Connections { clock, kept: RefCell::default() }
     }
 
     /// The connection used last that is still good, or a new one.
-    pub(crate) async fn connect(&self, worker: &Arc<Worker>) -> Result<WorkerConnection, Failure> {
+    pub(crate) async fn connect(&self, worker: &Arc<Worker>) -> Result<Stream, Failure> {
         if let Some(stream) = self.take_idle(worker.id()) {
-            return Ok(WorkerConnection { stream, reused: true });
+            return Ok(stream);
         }
-        let stream = match tokio::time::timeout(CONNECT_TIMEOUT, Stream::connect(worker.address())).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(cause(error, worker)),
-            Err(_) => return Err(Failure::ConnectTimeout),
-        };
-        Ok(WorkerConnection { stream, reused: false })
+        match tokio::time::timeout(CONNECT_TIMEOUT, Stream::connect(worker.address())).await {
+            Ok(connected) => connected.map_err(|error| cause(error, worker)),
+            Err(_) => Err(Failure::ConnectTimeout),
+        }
     }
 
     fn take_idle(&self, worker: WorkerId) -> Option<Stream> {
@@ -127,10 +118,4 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     use nix::errno::Errno;
     let exhausted = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
     error.raw_os_error().is_some_and(|code| exhausted.contains(&Errno::from_raw(code)))
-}
-
-impl WorkerConnection {
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_read(cx, room)
-    }
 }

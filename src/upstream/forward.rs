@@ -20,14 +20,14 @@ pub(crate) async fn forward(
     forwarding: &Forwarding,
 ) -> Result<(), Failure> {
     let worker = lease.worker();
-    let mut connection = connections.connect(worker).await?;
+    let mut stream = connections.connect(worker).await?;
     let mut request = head::write(&exchange.client, forwarding, &exchange.local.buffers);
     exchange.client.take_received_body(&mut request)?;
-    let ended = Relay::new(exchange, &mut connection, request).run().await?;
+    let ended = Relay::new(exchange, &mut stream, request).run().await?;
     match ended {
-        Ended::Reusable { promised_seconds } => connections.keep(worker, connection.stream, promised_seconds),
+        Ended::Reusable { promised_seconds } => connections.keep(worker, stream, promised_seconds),
         Ended::Spent => {}
-        Ended::Upgraded { first } => tunnel::run(exchange, connection.stream, first).await,
+        Ended::Upgraded { first } => tunnel::run(exchange, stream, first).await,
     }
     Ok(())
 }

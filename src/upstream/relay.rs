@@ -7,9 +7,9 @@
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::connections::WorkerConnection;
 use crate::base::buffers::Block;
 use crate::base::clock::Tick;
+use crate::base::stream::Stream;
 use crate::exchange::h1::HEADROOM;
 use crate::exchange::{Client, Exchange};
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ pub(crate) enum Ended {
 
 pub(crate) struct Relay<'r, 'c> {
     exchange: &'r mut Exchange<'c>,
-    worker: &'r mut WorkerConnection,
+    worker: &'r mut Stream,
     asked: Asked,
     /// On the way to the worker.
     up: Option<Block>,
@@ -74,7 +74,7 @@ impl<'r, 'c> Relay<'r, 'c> {
     /// `request` begins with the head as the worker is to get it.
     pub(crate) fn new(
         exchange: &'r mut Exchange<'c>,
-        worker: &'r mut WorkerConnection,
+        worker: &'r mut Stream,
         request: Block,
     ) -> Self {
         let waits_for_continue = matches!(&exchange.client, Client::H1(client) if client.needs_continue());
@@ -155,7 +155,7 @@ impl<'r, 'c> Relay<'r, 'c> {
     /// Moves the request one piece further. Pending when there is nothing to do but wait.
     fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if let Some(block) = &mut self.up {
-            let Poll::Ready(sent) = self.worker.stream.poll_write(cx, block.filled()) else {
+            let Poll::Ready(sent) = self.worker.poll_write(cx, block.filled()) else {
                 // It is the worker who is slow, not the client.
                 self.body_due = Tick::NEVER;
                 return Poll::Pending;
@@ -257,7 +257,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             }
             Answer::Body(body) => {
                 let mut block = self.exchange.local.buffers.large();
-                match ready!(self.worker.stream.poll_read(cx, block.room())) {
+                match ready!(self.worker.poll_read(cx, block.room())) {
                     Ok(0) if matches!(body, Body::UntilClose) => {
                         self.answer = Answer::Done;
                         Poll::Ready(Ok(()))
