@@ -73,6 +73,20 @@ fn an_absolute_target_is_served_with_its_own_authority() {
     assert_eq!(head.all("host"), ["example.test"]);
 }
 
+/// RFC 9112 3.2.2: the target decides; refusing the contradiction is as good, passing it on is not.
+#[test]
+fn a_host_that_contradicts_an_absolute_target_never_reaches_the_worker() {
+    let worker = FakeWorker::answering(OK);
+    let host = Host::before([&worker]).start();
+    let mut client = RawClient::connect(&host);
+    client.send("GET http://one.test/ HTTP/1.1\r\nHost: two.test\r\n\r\n");
+    if client.read_response("GET").status() == 200 {
+        assert_eq!(worker.request().head.all("host"), ["one.test"]);
+    } else {
+        assert!(worker.requests().is_empty());
+    }
+}
+
 #[test]
 fn methods_nobody_has_heard_of_pass() {
     let worker = FakeWorker::answering(OK);
