@@ -91,16 +91,19 @@ impl Pool {
     ///
     /// Those who wait are served first come, first served; nobody who arrives later overtakes them.
     pub(crate) async fn lease(&self) -> Result<Lease, NoLease> {
-        if self.queue.is_empty()
-            && let Some(lease) = self.try_lease()
-        {
-            return Ok(lease);
+        match self.lease_now() {
+            Some(lease) => Ok(lease),
+            None => self.wait_for_lease().await,
         }
-        self.wait_for_lease().await
+    }
+
+    /// A place in the next worker with room, if there is one and nobody waits for it.
+    pub(crate) fn lease_now(&self) -> Option<Lease> {
+        if self.queue.is_empty() { self.try_lease() } else { None }
     }
 
     /// A place in the next worker with room, without waiting and without regard to those who wait.
-    pub(crate) fn try_lease(&self) -> Option<Lease> {
+    fn try_lease(&self) -> Option<Lease> {
         let start = self.cursor.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         select::once_around(start, self.slots.len(), |slot| {
             let worker = self.slots[slot].load();

@@ -1,0 +1,140 @@
+//! One request with its response: what handlers see of a client, whichever protocol it speaks.
+//!
+//! HTTP/1 bytes pass through as they are; HTTP/2 meets the same engine by putting its requests into HTTP/1 form and
+//! taking answers out of it. Handlers cannot tell the difference.
+
+pub(crate) mod h1;
+pub(crate) mod h2;
+pub(crate) mod pipe;
+pub(crate) mod reply;
+
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use self::h1::H1;
+use self::h2::H2;
+use self::reply::Reply;
+use crate::base::buffers::Block;
+use crate::base::clock::Timer;
+use crate::base::local::Local;
+use crate::config::limits::Limits;
+use crate::failure::Failure;
+use crate::http1::request::RequestHead;
+use crate::http1::response::{Asked, ResponseHead};
+
+/// Where a client connects from.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// As sent in `X-Forwarded-For`; none for clients on a Unix socket.
+    pub(crate) ip: Option<Box<str>>,
+}
+
+impl Peer {
+    pub(crate) fn new(ip: Option<IpAddr>) -> Peer {
+        Peer { ip: ip.map(|ip| ip.to_canonical().to_string().into_boxed_str()) }
+    }
+}
+
+/// The client's end of one exchange.
+pub(crate) enum Client<'c> {
+    H1(&'c mut H1),
+    H2(H2),
+}
+
+pub(crate) struct Exchange<'c> {
+    pub(crate) client: Client<'c>,
+    pub(crate) local: Rc<Local>,
+    pub(crate) limits: Rc<Limits>,
+}
+
+/// Both ways to reach the client have the same face; each call below is one `match`.
+macro_rules! either {
+    ($self:expr, $client:ident => $call:expr) => {
+        match $self {
+            Client::H1($client) => $call,
+            Client::H2($client) => $call,
+        }
+    };
+}
+
+impl Client<'_> {
+    pub(crate) fn head(&self) -> &RequestHead {
+        either!(self, client => client.head())
+    }
+
+    /// The bytes the head is an index over.
+    pub(crate) fn head_bytes(&self) -> &[u8] {
+        either!(self, client => client.head_bytes())
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
+        either!(self, client => client.peer())
+    }
+
+    pub(crate) fn timer(&self) -> &Timer {
+        either!(self, client => client.timer())
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        let head = self.head();
+        Asked { head_only: head.method == crate::http1::request::Method::Head, upgrade: head.upgrade }
+    }
+
+    /// Appends what has been received of the body already to `out`, as far as it has room.
+    pub(crate) fn take_received_body(&mut self, out: &mut Block) -> Result<(), Failure> {
+        either!(self, client => client.take_received_body(out))
+    }
+
+    /// The next piece of the body, framed as the worker is to get it; not called when the body is done.
+    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Block, Failure>> {
+        either!(self, client => client.poll_body(cx))
+    }
+
+    /// Whether the whole body has been taken.
+    pub(crate) fn body_is_done(&self) -> bool {
+        either!(self, client => client.body_is_done())
+    }
+
+    /// Whether the request could be sent once more from the beginning; if so, rewinds it.
+    pub(crate) fn rewind(&mut self) -> bool {
+        either!(self, client => client.rewind())
+    }
+
+    /// Ready when the client has gone away; wakes the task for nothing at times.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        either!(self, client => client.poll_gone(cx))
+    }
+
+    /// Puts the worker's head, which lies at the beginning of `block`'s waiting bytes, into the client's form. What
+    /// waits in `block` afterwards is to be sent, the first bytes of the body included.
+    pub(crate) fn begin(&mut self, block: &mut Block, head: &ResponseHead) -> Result<(), Failure> {
+        either!(self, client => client.begin(block, head))
+    }
+
+    /// Sends bytes of the response, framed as the worker framed them; how many were taken.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, client => client.poll_send(cx, bytes))
+    }
+
+    /// Everything has been sent: the response is whole.
+    pub(crate) fn complete(&mut self) {
+        either!(self, client => client.complete())
+    }
+
+    /// Whether the client has been sent part of a final response, so that no other can follow.
+    pub(crate) fn has_begun(&self) -> bool {
+        either!(self, client => client.has_begun())
+    }
+
+    /// The response cannot be finished; the client must be able to see that.
+    pub(crate) fn abort(&mut self) {
+        either!(self, client => client.abort())
+    }
+
+    /// Answers from the host itself.
+    pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
+        either!(self, client => client.reply(reply).await)
+    }
+}

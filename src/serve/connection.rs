@@ -1,0 +1,66 @@
+//! One client connection: one request after the other, until either side wants no more.
+
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use super::spread::Guard;
+use super::{Core, request, respond};
+use crate::base::stream::Stream;
+use crate::exchange::h1::{H1, Incoming};
+use crate::exchange::{Client, Exchange, Peer};
+
+/// How long, and for how many bytes, we listen to a client that still sends after our last word. Closing at once would
+/// reset the connection, and the client might never read that word.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// Serves a connection to its end. `_guard` is its place among the connections.
+pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guard) {
+    let mut client = H1::new(stream, core.local.clone(), peer);
+    loop {
+        match std::future::poll_fn(|cx| client.poll_request(cx, &core.limits)).await {
+            Ok(Incoming::Request) => request::serve(&core, exchange(&core, &mut client)).await,
+            Ok(Incoming::Http2) => return super::h2::run(core, client).await,
+            Ok(Incoming::Closed) => return,
+            Err(failure) => {
+                client.refuse();
+                respond::explain(&mut exchange(&core, &mut client), failure).await;
+            }
+        }
+        if !client.next_request() {
+            break;
+        }
+    }
+    if !client.is_aborted() && !client.is_at_rest() {
+        linger(client).await;
+    }
+}
+
+fn exchange<'c>(core: &Core, client: &'c mut H1) -> Exchange<'c> {
+    Exchange { client: Client::H1(client), local: core.local.clone(), limits: core.limits.clone() }
+}
+
+/// Ends our half and reads what still comes, for a while.
+async fn linger(mut client: H1) {
+    let local = client.local().clone();
+    let due = local.clock.after(LINGER);
+    let timer = local.clock.timer();
+    let mut unread = 0;
+    std::future::poll_fn(|cx| {
+        timer.wakes(cx.waker());
+        timer.set(due);
+        if ready!(client.stream().poll_shutdown(cx)).is_err() {
+            return Poll::Ready(());
+        }
+        let mut block = local.buffers.large();
+        while unread < LINGER_BYTES && !timer.is_due() {
+            match ready!(client.stream().poll_read(cx, block.room())) {
+                Ok(n) if n > 0 => unread += n,
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+}

@@ -1,0 +1,33 @@
+//! One attempt to have one worker answer one request: connect, relay, and decide what becomes of the connection.
+
+use super::connections::Connections;
+use super::head::{self, Forwarding};
+use super::relay::{Ended, Relay};
+use super::tunnel;
+use crate::exchange::Exchange;
+use crate::failure::Failure;
+use crate::pool::Lease;
+
+/// Passes the exchange to the worker whose place `lease` holds; the client has the whole response afterwards.
+///
+/// # Errors
+/// What went wrong; [`Failure::retry`] says whether another worker may be asked. If part of a response has been sent
+/// ([`crate::exchange::Client::has_begun`]), the client can only be shown that the rest is missing.
+pub(crate) async fn forward(
+    exchange: &mut Exchange<'_>,
+    lease: &Lease,
+    connections: &Connections,
+    forwarding: &Forwarding,
+) -> Result<(), Failure> {
+    let worker = lease.worker();
+    let mut connection = connections.connect(worker).await?;
+    let mut request = head::write(&exchange.client, forwarding, &exchange.local.buffers);
+    exchange.client.take_received_body(&mut request)?;
+    let ended = Relay::new(exchange, &mut connection, request).run().await?;
+    match ended {
+        Ended::Reusable { promised_seconds } => connections.keep(worker, connection.stream, promised_seconds),
+        Ended::Spent => {}
+        Ended::Upgraded { first } => tunnel::run(exchange, connection.stream, first).await,
+    }
+    Ok(())
+}

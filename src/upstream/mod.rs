@@ -1,0 +1,9 @@
+//! Speaking to a worker: its connections, the head it is sent, and the bytes both ways.
+
+pub(crate) mod connections;
+pub(crate) mod forward;
+mod head;
+mod relay;
+mod tunnel;
+
+pub(crate) use self::head::Forwarding;

@@ -1,0 +1,399 @@
+//! The bytes of one exchange, both ways at once: the request to the worker, the response to the client.
+//!
+//! Full duplex: the response may begin while the request's body still comes. A piece is read only when the one before
+//! it has been taken by the other side, so a slow reader slows its writer and nothing piles up. Every piece is passed on
+//! when it comes.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::connections::WorkerConnection;
+use crate::base::buffers::Block;
+use crate::base::clock::Tick;
+use crate::exchange::h1::HEADROOM;
+use crate::exchange::{Client, Exchange};
+use crate::failure::Failure;
+use crate::http1::body::Body;
+use crate::http1::chunked::BadChunk;
+use crate::http1::response::{Asked, ResponseHead};
+
+/// The head of a response may be as large as iisnode allows.
+const MAX_ANSWER_HEAD_BYTES: usize = 64 * 1024;
+/// How long a worker may think about `Expect: 100-continue` before we tell the client to go on.
+const CONTINUE_PATIENCE: Duration = Duration::from_millis(400);
+
+/// What has been received of the response.
+enum Answer {
+    /// Its head, as far as it came.
+    Head(Option<Block>),
+    /// The beginning of a head that came together with an interim one.
+    Unread(Block),
+    Body(Body),
+    Done,
+}
+
+/// How an exchange ended that ended well.
+pub(crate) enum Ended {
+    /// The worker's connection may carry another request.
+    Reusable {
+        promised_seconds: Option<u32>,
+    },
+    Spent,
+    /// The worker switched protocols; these bytes of the new one came with its answer.
+    Upgraded {
+        first: Option<Block>,
+    },
+}
+
+pub(crate) struct Relay<'r, 'c> {
+    exchange: &'r mut Exchange<'c>,
+    worker: &'r mut WorkerConnection,
+    asked: Asked,
+    /// On the way to the worker.
+    up: Option<Block>,
+    /// Any byte of the request has been taken by the worker's socket.
+    sent_any: bool,
+    /// The worker takes no more of the request; its answer may still come.
+    up_closed: bool,
+    /// On the way to the client.
+    down: Option<Block>,
+    answer: Answer,
+    answered_any: bool,
+    reusable: bool,
+    promised_seconds: Option<u32>,
+    upgraded: bool,
+    /// When the body's sender, or the response's reader, has been too slow; never while we do not wait for them.
+    body_due: Tick,
+    response_due: Tick,
+    continue_due: Tick,
+    /// When we stop waiting for the rest of a request that has been answered already.
+    rest_due: Tick,
+}
+
+impl<'r, 'c> Relay<'r, 'c> {
+    /// `request` begins with the head as the worker is to get it.
+    pub(crate) fn new(
+        exchange: &'r mut Exchange<'c>,
+        worker: &'r mut WorkerConnection,
+        request: Block,
+    ) -> Self {
+        let waits_for_continue = matches!(&exchange.client, Client::H1(client) if client.needs_continue());
+        let continue_due =
+            if waits_for_continue { exchange.local.clock.after(CONTINUE_PATIENCE) } else { Tick::NEVER };
+        Relay {
+            asked: exchange.client.asked(),
+            exchange,
+            worker,
+            up: Some(request),
+            sent_any: false,
+            up_closed: false,
+            down: None,
+            answer: Answer::Head(None),
+            answered_any: false,
+            reusable: false,
+            promised_seconds: None,
+            upgraded: false,
+            body_due: Tick::NEVER,
+            response_due: Tick::NEVER,
+            continue_due,
+            rest_due: Tick::NEVER,
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Result<Ended, Failure> {
+        std::future::poll_fn(|cx| self.poll(cx)).await?;
+        self.exchange.client.timer().clear();
+        if self.upgraded {
+            return Ok(Ended::Upgraded { first: self.down.take() });
+        }
+        self.exchange.client.complete();
+        if self.reusable && !self.up_closed && self.exchange.client.body_is_done() {
+            return Ok(Ended::Reusable { promised_seconds: self.promised_seconds });
+        }
+        Ok(Ended::Spent)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let (mut up, mut down) = (Poll::Ready(()), Poll::Ready(()));
+        while up.is_ready() || down.is_ready() {
+            if up.is_ready() {
+                up = match self.poll_up(cx) {
+                    // The response is whole; what became of the rest of the request changes nothing.
+                    Poll::Ready(Err(_)) if self.is_answered() => {
+                        self.close_up();
+                        Poll::Ready(())
+                    }
+                    other => other?,
+                };
+            }
+            if down.is_ready() {
+                down = self.poll_down(cx)?;
+            }
+            if self.is_answered() && (self.is_asked() || self.upgraded) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.poll_deadlines(cx)
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.answer, Answer::Done) && (self.down.is_none() || self.upgraded)
+    }
+
+    fn is_asked(&self) -> bool {
+        self.up.is_none() && (self.up_closed || self.exchange.client.body_is_done())
+    }
+
+    /// The worker gets no more of the request.
+    fn close_up(&mut self) {
+        self.up = None;
+        self.up_closed = true;
+    }
+
+    // Towards the worker.
+
+    /// Moves the request one piece further. Pending when there is nothing to do but wait.
+    fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if let Some(block) = &mut self.up {
+            let Poll::Ready(sent) = self.worker.stream.poll_write(cx, block.filled()) else {
+                // It is the worker who is slow, not the client.
+                self.body_due = Tick::NEVER;
+                return Poll::Pending;
+            };
+            match sent {
+                Ok(n) => {
+                    self.sent_any = true;
+                    block.consume(n);
+                    if block.is_empty() {
+                        self.up = None;
+                    }
+                }
+                Err(_) if !self.sent_any => return Poll::Ready(Err(Failure::NotSent)),
+                // The worker wants no more of it; what it has to say is still to be read.
+                Err(_) => self.close_up(),
+            }
+            return Poll::Ready(Ok(()));
+        }
+        let client = &mut self.exchange.client;
+        if self.up_closed || client.body_is_done() {
+            return match client.poll_gone(cx) {
+                Poll::Ready(gone) => Poll::Ready(Err(gone)),
+                Poll::Pending => Poll::Pending,
+            };
+        }
+        let Poll::Ready(block) = client.poll_body(cx) else {
+            if self.body_due == Tick::NEVER && self.exchange.limits.body_rate > 0 {
+                self.body_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
+            }
+            return Poll::Pending;
+        };
+        let block = block?;
+        self.continue_due = Tick::NEVER;
+        self.body_due = match self.exchange.client.body_is_done() {
+            true => Tick::NEVER,
+            false => self.earned(self.body_due, block.filled().len(), self.exchange.limits.body_rate),
+        };
+        if !block.is_empty() {
+            self.up = Some(block);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    // Towards the client.
+
+    /// Moves the response one piece further. Pending when there is nothing to do but wait.
+    fn poll_down(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.upgraded {
+            return Poll::Pending;
+        }
+        if let Some(block) = &mut self.down {
+            let Poll::Ready(sent) = self.exchange.client.poll_send(cx, block.filled()) else {
+                if self.response_due == Tick::NEVER && self.exchange.limits.response_rate > 0 {
+                    self.response_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
+                }
+                return Poll::Pending;
+            };
+            let sent = sent.map_err(|_| Failure::ClientGone)?;
+            block.consume(sent);
+            if block.is_empty() {
+                self.down = None;
+                self.response_due = Tick::NEVER;
+            } else {
+                self.response_due = self.earned(self.response_due, sent, self.exchange.limits.response_rate);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.answer {
+            Answer::Done => Poll::Pending,
+            Answer::Unread(_) => {
+                let Answer::Unread(block) = std::mem::replace(&mut self.answer, Answer::Head(None)) else {
+                    return Poll::Pending;
+                };
+                Poll::Ready(self.take_head(block))
+            }
+            Answer::Head(partial) => {
+                let mut block = partial.take().unwrap_or_else(|| {
+                    let mut block = self.exchange.local.buffers.large();
+                    block.leave_headroom(HEADROOM);
+                    block
+                });
+                let read = self.worker.poll_read(cx, block.room());
+                if let Poll::Ready(Ok(n)) = &read {
+                    block.received(*n);
+                }
+                match read {
+                    Poll::Pending => {
+                        if !block.is_empty() {
+                            self.answer = Answer::Head(Some(block));
+                        }
+                        Poll::Pending
+                    }
+                    Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(self.take_head(block)),
+                    Poll::Ready(_) if block.is_empty() && !self.answered_any => {
+                        Poll::Ready(Err(Failure::ClosedBeforeAnswer))
+                    }
+                    Poll::Ready(_) => Poll::Ready(Err(Failure::ClosedInHead)),
+                }
+            }
+            Answer::Body(body) => {
+                let mut block = self.exchange.local.buffers.large();
+                match ready!(self.worker.stream.poll_read(cx, block.room())) {
+                    Ok(0) if matches!(body, Body::UntilClose) => {
+                        self.answer = Answer::Done;
+                        Poll::Ready(Ok(()))
+                    }
+                    Ok(0) | Err(_) => Poll::Ready(Err(Failure::Truncated)),
+                    Ok(n) => {
+                        block.received(n);
+                        Poll::Ready(self.take_body(block))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at a head, whole or not; interim ones go to the client and another is waited for.
+    fn take_head(&mut self, mut block: Block) -> Result<(), Failure> {
+        self.answered_any = true;
+        let head = ResponseHead::parse(block.all(), block.start(), self.asked)
+            .map_err(|bad| Failure::BadAnswer(bad.0))?;
+        let Some(head) = head else {
+            if block.filled().len() >= MAX_ANSWER_HEAD_BYTES
+                || (!block.has_room() && !block.grow(MAX_ANSWER_HEAD_BYTES))
+            {
+                return Err(Failure::AnswerHeadTooLarge(MAX_ANSWER_HEAD_BYTES));
+            }
+            self.answer = Answer::Head(Some(block));
+            return Ok(());
+        };
+        if head.is_interim() {
+            return self.pass_interim(block, head);
+        }
+        self.continue_due = Tick::NEVER;
+        self.reusable = head.persistent;
+        self.promised_seconds = head.keep_alive_seconds;
+        let mut body = Body::new(head.framing);
+        let received = block.all().len() - head.end;
+        if head.status == 101 {
+            self.upgraded = true;
+            self.answer = Answer::Done;
+        } else {
+            let taken = body.scan(&block.all()[head.end..]).map_err(bad_answer_body)?;
+            if taken < received {
+                // More than was announced: whatever it is, it answers nobody.
+                self.reusable = false;
+                block.truncate(head.end - block.start() + taken);
+            }
+            self.answer = if body.is_done() { Answer::Done } else { Answer::Body(body) };
+        }
+        self.exchange.client.begin(&mut block, &head)?;
+        self.down = Some(block);
+        Ok(())
+    }
+
+    /// The bytes behind an interim head belong to the next one.
+    fn pass_interim(&mut self, mut block: Block, head: ResponseHead) -> Result<(), Failure> {
+        let behind = &block.all()[head.end..];
+        let mut rest = None;
+        if !behind.is_empty() {
+            let mut next = self.exchange.local.buffers.at_least(HEADROOM + behind.len());
+            next.leave_headroom(HEADROOM);
+            next.put(behind);
+            rest = Some(next);
+        }
+        block.truncate(head.end - block.start());
+        self.exchange.client.begin(&mut block, &head)?;
+        self.answer = Answer::Head(None);
+        if !block.is_empty() {
+            self.down = Some(block);
+        }
+        if let Some(next) = rest {
+            self.answer = Answer::Unread(next);
+        }
+        Ok(())
+    }
+
+    fn take_body(&mut self, mut block: Block) -> Result<(), Failure> {
+        let Answer::Body(body) = &mut self.answer else { return Ok(()) };
+        let received = block.filled().len();
+        let taken = body.scan(block.filled()).map_err(bad_answer_body)?;
+        if taken < received {
+            self.reusable = false;
+            block.truncate(taken);
+        }
+        if body.is_done() {
+            self.answer = Answer::Done;
+        }
+        if !block.is_empty() {
+            self.down = Some(block);
+        }
+        Ok(())
+    }
+
+    // Time.
+
+    /// `due` moved on by the time in which `bytes` are expected at `rate`, and by no more than the grace from now.
+    fn earned(&self, due: Tick, bytes: usize, rate: u64) -> Tick {
+        if due == Tick::NEVER || rate == 0 {
+            return due;
+        }
+        let earned = Duration::from_millis(bytes as u64 * 1000 / rate);
+        due.plus(earned).min(self.exchange.local.clock.after(self.exchange.limits.rate_grace))
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.is_answered() && self.rest_due == Tick::NEVER {
+            self.rest_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
+        }
+        let due = self.body_due.min(self.response_due).min(self.continue_due).min(self.rest_due);
+        if due == Tick::NEVER {
+            return Poll::Pending;
+        }
+        let now = self.exchange.local.clock.now();
+        if self.is_answered() && self.body_due.min(self.rest_due) <= now {
+            self.close_up();
+            return Poll::Ready(Ok(()));
+        }
+        if self.body_due <= now {
+            return Poll::Ready(Err(Failure::BodyTooSlow));
+        }
+        if self.response_due <= now {
+            return Poll::Ready(Err(Failure::ClientTooSlow));
+        }
+        if self.continue_due <= now
+            && let Client::H1(client) = &mut self.exchange.client
+        {
+            ready!(client.poll_continue(cx)).map_err(|_| Failure::ClientGone)?;
+            self.continue_due = Tick::NEVER;
+            return self.poll_deadlines(cx);
+        }
+        let timer = self.exchange.client.timer();
+        timer.wakes(cx.waker());
+        timer.set(due);
+        Poll::Pending
+    }
+}
+
+fn bad_answer_body(bad: BadChunk) -> Failure {
+    Failure::BadAnswerBody(bad.0)
+}
