@@ -73,7 +73,7 @@ fn head_timeout_ends_a_head_that_trickles() {
 #[test]
 fn body_rate_ends_an_upload_that_stalls() {
     let worker = one_worker();
-    let host = Host::before([&worker]).limit("bodyRate", "100KiB").start();
+    let host = Host::before([&worker]).limit("bodyRate", "100KiB").limit("rateGrace", "500ms").start();
     let mut client = RawClient::connect(&host);
     client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nabc");
     let said = String::from_utf8_lossy(&client.read_to_end()).into_owned();
@@ -114,7 +114,7 @@ fn response_rate_ends_a_client_that_stops_reading() {
         };
         let _ = told.lock().unwrap().send(error.kind());
     });
-    let host = Host::before([&worker]).limit("responseRate", "100KiB").start();
+    let host = Host::before([&worker]).limit("responseRate", "100KiB").limit("rateGrace", "500ms").start();
     let mut client = RawClient::connect(&host);
     client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
     client.read_head();

@@ -45,3 +45,7 @@ mod samples;
 
 // And what they use that others wrote.
 mod clients;
+
+// The documents and the tree keep their word too.
+mod readme;
+mod tidy;
