@@ -346,3 +346,23 @@ fn bytes_behind_an_answer_never_become_the_next_answer() {
     eventually(PATIENCE, "the second connection", || (worker.connections() == 2).then_some(()));
     assert!(client.is_silent_for(Duration::from_millis(100)), "an answer nobody asked for");
 }
+
+/// What is refused first thing on a connection is refused, and said to be, after other requests as well.
+#[test]
+fn a_bad_request_behind_a_good_one_is_refused_in_words() {
+    let worker = FakeWorker::answering(OK);
+    let host = Host::before([&worker]).start();
+    let large = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(100_000));
+    for (bad, status) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello", 400),
+        (large.as_str(), 431),
+    ] {
+        let mut client = RawClient::connect(&host);
+        assert_eq!(client.get("/").status(), 200);
+        let _ = client.try_send(bad);
+        let head = client.try_read_head().unwrap_or_else(|| panic!("{status}: closed without an answer"));
+        assert_eq!(head.status(), status);
+        client.time_to_end();
+    }
+}
