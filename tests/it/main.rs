@@ -1,1 +1,51 @@
-fn main() {}
+//! What ostler promises, shown with the real binary, real Node.js workers and real sockets.
+//!
+//! One test crate; the module list is the table of contents of the promises, `harness` the words they are written in.
+//! Every test starts its own host on a free port and ends what it started, so all of them run side by side.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod harness;
+
+// The way of a request and its answer: heads,
+mod requests;
+
+// bodies,
+mod bodies;
+
+// what comes before the answer,
+mod interim;
+
+// what comes in the place of one,
+mod tunnels;
+
+// and the same over HTTP/2.
+mod http2;
+
+// What is refused because it can be read in two ways.
+mod strictness;
+
+// What is bounded.
+mod limits;
+
+// Who gets a request, and what happens when there is no place for it.
+mod pool;
+
+// The processes that answer: their life,
+mod workers;
+
+// and their end.
+mod ending;
+
+// What people type and read.
+mod cli;
+
+// What they start with.
+mod samples;
+
+// And what they use that others wrote.
+mod clients;
+
+// The documents and the tree keep their word too.
+mod readme;
+mod tidy;
