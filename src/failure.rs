@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::http1::chunked::BadChunk;
 use crate::http1::request::BadHead;
-use crate::pool::NoLease;
 
 /// Where a failure has its cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,16 +198,6 @@ impl Failure {
             BadHead::Version => Failure::Version,
             BadHead::UnknownCoding => Failure::UnknownCoding,
             BadHead::Connect => Failure::Connect,
-        }
-    }
-
-    pub(crate) fn of_no_lease(reason: NoLease, application: &str, start_timeout: Duration) -> Failure {
-        let application = application.to_owned();
-        match reason {
-            NoLease::Overflow => Failure::Overflow { application, retry_after: Duration::from_secs(1) },
-            NoLease::NotReady => Failure::NotReady { application, after: start_timeout },
-            NoLease::Failing(why) => Failure::Failing { application, why },
-            NoLease::Stopping => Failure::Stopping,
         }
     }
 }

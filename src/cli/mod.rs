@@ -37,11 +37,24 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == tend::KEEPER_SUBCOMMAND) {
         tend::keeper_main();
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return fail(&in_one_sentence(&error), USAGE),
+        // Help and version are errors to the parser only.
+        Err(help) => help.exit(),
+    };
     let _log = log();
     match arguments.command {
         Command::Run(run) => run.execute(),
     }
+}
+
+/// What is wrong and what is allowed, without the pages that `--help` is for.
+fn in_one_sentence(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = said.trim_start_matches("error: ").split_whitespace().collect();
+    format!("{}; --help shows what there is", words.join(" "))
 }
 
 /// ostler's own log, on stderr, without any thread waiting for it. `OSTLER_LOG` sets how much is said.

@@ -21,7 +21,8 @@ use crate::base::clock::Timer;
 use crate::base::local::Local;
 use crate::config::limits::Limits;
 use crate::failure::Failure;
-use crate::http1::request::RequestHead;
+use crate::http1::Version;
+use crate::http1::request::{Method, RequestHead};
 use crate::http1::response::{Asked, ResponseHead};
 
 /// Where a client connects from.
@@ -79,7 +80,11 @@ impl Client<'_> {
 
     pub(crate) fn asked(&self) -> Asked {
         let head = self.head();
-        Asked { head_only: head.method == crate::http1::request::Method::Head, upgrade: head.upgrade }
+        Asked {
+            head_only: head.method == Method::Head,
+            upgrade: head.upgrade,
+            http10: head.version == Version::Http10,
+        }
     }
 
     /// Appends what has been received of the body already to `out`, as far as it has room.

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 use super::sticky;
 use crate::exchange::Exchange;
 use crate::failure::{Failure, Retry};
-use crate::pool::{Lease, Pool};
+use crate::pool::{Lease, NoLease, Pool};
 use crate::upstream::connections::Connections;
 use crate::upstream::{Forwarding, forward};
 
 /// Between two rounds over workers none of which could be reached: they are being replaced.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How many workers may close on one request before the client is told: it may be the request that ends them.
+const MAX_REACHED: usize = 3;
+/// When a client that met full workers may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) struct App {
     pool: Arc<Pool>,
@@ -26,9 +30,10 @@ pub(crate) struct App {
 /// What has been tried for one request.
 #[derive(Default)]
 struct Attempts {
+    /// Workers that cannot have seen any of it.
     unreached: usize,
-    /// A worker took the request and died over it, perhaps because of it: one more may try, not all of them.
-    reached: bool,
+    /// Workers that may have, and closed; perhaps because of it, so not all of them may try.
+    reached: usize,
     give_up: Option<Instant>,
 }
 
@@ -56,8 +61,7 @@ impl App {
                 return Err(failure);
             }
             tracing::debug!(application = self.pool.settings().name, %failure, "another worker is asked");
-            if attempts.unreached > 0 && attempts.unreached.is_multiple_of(self.pool.settings().slots.max(1))
-            {
+            if attempts.wants_pause(self.pool.settings().slots) {
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -97,18 +101,34 @@ impl App {
             Poll::Pending
         })
         .await?;
+        lease.map_err(|reason| self.failure(reason))
+    }
+
+    fn failure(&self, reason: NoLease) -> Failure {
         let settings = self.pool.settings();
-        lease.map_err(|reason| Failure::of_no_lease(reason, &settings.name, settings.start_timeout))
+        let application = settings.name.clone();
+        match reason {
+            NoLease::Overflow => Failure::Overflow { application, retry_after: RETRY_AFTER },
+            NoLease::NotReady => Failure::NotReady { application, after: settings.start_timeout },
+            NoLease::Failing(why) => Failure::Failing { application, why },
+            NoLease::Stopping => Failure::Stopping,
+        }
     }
 }
 
 impl Attempts {
+    /// A worker that dies is known to be dead some milliseconds later; until then it would be asked in vain.
+    fn wants_pause(&self, slots: usize) -> bool {
+        self.reached > 0 || self.unreached.is_multiple_of(slots.max(1))
+    }
+
     /// Whether the request may go to another worker; if so it is rewound to its beginning.
     fn another(&mut self, failure: &Failure, exchange: &mut Exchange<'_>, patience: Duration) -> bool {
         let allowed = match failure.retry() {
             Retry::Never => false,
             Retry::IfIdempotent => {
-                exchange.client.head().method.is_idempotent() && !std::mem::replace(&mut self.reached, true)
+                self.reached += 1;
+                exchange.client.head().method.is_idempotent() && self.reached <= MAX_REACHED
             }
             Retry::Always => {
                 self.unreached += 1;

@@ -1,6 +1,7 @@
 //! The head of a request: parsed strictly, kept as an index over the received bytes.
 
 use std::mem::MaybeUninit;
+use std::net::Ipv6Addr;
 
 use super::fields::{self, ConnectionOptions, Field, Known};
 use super::framing::{Ambiguous, Framing, FramingFields};
@@ -262,9 +263,28 @@ fn absolute_authority(target: &[u8]) -> Option<&[u8]> {
     Some(&rest[..end])
 }
 
-/// `uri-host [":" port]` of RFC 9110, 7.2, by its characters; empty is allowed there.
+/// `uri-host [":" port]` of RFC 9110, 7.2; empty is allowed there.
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
+    let name_end = match value.first() {
+        Some(b'[') => value.iter().position(|&byte| byte == b']').map(|bracket| bracket + 1),
+        _ => Some(value.iter().position(|&byte| byte == b':').unwrap_or(value.len())),
+    };
+    let Some((name, port)) = name_end.map(|end| value.split_at(end)) else { return false };
+    let name_is_good = match name {
+        [b'[', address @ .., b']'] => {
+            std::str::from_utf8(address).is_ok_and(|it| it.parse::<Ipv6Addr>().is_ok())
+        }
+        name => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte)),
+    };
+    let port_is_good = match port {
+        [] | [b':'] => true,
+        [b':', digits @ ..] => {
+            digits.iter().all(u8::is_ascii_digit)
+                && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
+        }
+        _ => false,
+    };
+    name_is_good && port_is_good
 }
 
 fn explain(error: httparse::Error) -> &'static str {

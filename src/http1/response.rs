@@ -35,6 +35,8 @@ pub(crate) struct BadResponse(pub(crate) &'static str);
 pub(crate) struct Asked {
     pub(crate) head_only: bool,
     pub(crate) upgrade: bool,
+    /// HTTP/1.0 knows no chunks; the body is taken out of them.
+    pub(crate) http10: bool,
 }
 
 impl ResponseHead {
@@ -136,7 +138,7 @@ fn read_fields(
             Known::Connection | Known::Upgrade => status != 101,
             Known::KeepAlive | Known::Te | Known::Proxy | Known::Http2Settings => true,
             Known::ContentLength => framing.contradicts_itself() || misleading,
-            Known::TransferEncoding => misleading || status == 304,
+            Known::TransferEncoding => misleading || status == 304 || asked.http10,
             _ => {
                 connection.names_fields
                     && fields::is_named_in_connection(fields, bytes, field.name.in_bytes(bytes))

@@ -1,1 +1,1 @@
-
+//! Tables and properties of the codec.

@@ -1,14 +1,12 @@
-//! The workers of one application: as many slots as its pool has, each tended by its own task.
+//! What the slots of one application share, and what they tell the pool together.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
 
 use super::house::House;
 use super::outlook::{Said, outlook};
-use super::worker::Slot;
 use super::{ApplicationPlan, Progress};
 use crate::base::drain::Drain;
 use crate::pool::Pool;
@@ -32,47 +30,27 @@ struct Board {
     said: Said,
 }
 
-/// Runs the application until the drain is requested; returns when every worker is gone.
-///
-/// For the one thread that lives as long as the host. Progress nobody takes in time is dropped.
-pub(crate) async fn tend(
-    plan: ApplicationPlan,
-    pool: Arc<Pool>,
-    house: Arc<House>,
-    drain: Drain,
-    progress: mpsc::Sender<Progress>,
-) {
-    let slots = pool.settings().slots;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let application = Arc::new(Application {
-        plan,
-        pool,
-        house,
-        drain,
-        turns: Arc::new(Semaphore::new(cores)),
-        progress,
-        board: Mutex::new(Board { hopeful: vec![true; slots], last_failure: None, said: Said::Expected }),
-    });
-    let mut tasks = JoinSet::new();
-    for slot in 0..slots {
-        tasks.spawn(Slot::new(Arc::clone(&application), slot).run());
-    }
-    let all_ended = async {
-        while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                let application = &application.plan.name;
-                tracing::error!(%error, application, "a slot is lost; its worker was killed and is not replaced");
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = all_ended => {}
-        never = application.house.tend() => match never {},
-    }
-}
-
 impl Application {
+    pub(super) fn new(
+        plan: ApplicationPlan,
+        pool: Arc<Pool>,
+        house: Arc<House>,
+        drain: Drain,
+        progress: mpsc::Sender<Progress>,
+    ) -> Application {
+        let slots = pool.settings().slots;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Application {
+            plan,
+            pool,
+            house,
+            drain,
+            turns: Arc::new(Semaphore::new(cores)),
+            progress,
+            board: Mutex::new(Board { hopeful: vec![true; slots], last_failure: None, said: Said::Expected }),
+        }
+    }
+
     pub(super) fn report(&self, progress: Progress) {
         // Full or closed: nobody looks, and nobody may make us wait.
         let _ = self.progress.try_send(progress);

@@ -3,7 +3,7 @@
 //! Everything runs on one thread that lives as long as the host, in a current-thread runtime: the kernel ties a worker's
 //! life to the thread that forked it. Towards the data plane there is only `pool`.
 //!
-//! `application` owns the slots, `worker` tends one slot, `state` and `budget` decide, the others do one thing each.
+//! `slots` owns the tasks, `worker` tends one slot, `application` is what they share; `state` and `budget` decide, the others do one thing each.
 
 mod application;
 mod budget;
@@ -14,6 +14,7 @@ mod linux;
 mod outlook;
 mod proc;
 mod ready;
+mod slots;
 mod sockets;
 mod spawn;
 mod state;
@@ -23,11 +24,11 @@ mod worker;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use self::application::tend;
 pub(crate) use self::budget::RestartLimits;
 pub(crate) use self::house::House;
 pub(crate) use self::keeper::{SUBCOMMAND as KEEPER_SUBCOMMAND, keeper_main};
 pub(crate) use self::linux::raise_descriptor_limit;
+pub(crate) use self::slots::tend;
 pub(crate) use self::spawn::{CommandLine, CommandNotFound};
 pub(crate) use self::state::Exit;
 pub(crate) use self::upstreams::watch_upstreams;

@@ -156,7 +156,8 @@ pub(crate) fn step(
 
         (Draining { why, .. }, Event::Exited(exit)) => (ended(why, exit, bounds), &[Settle]),
         (Draining { until, pressure: Pressure::Waiting, why }, Event::Idle) => {
-            (Draining { until, pressure: Pressure::Asked, why }, &[Ask])
+            // However little time is left, there is time for a last word.
+            (Draining { until: until.max(now + bounds.last_word), pressure: Pressure::Asked, why }, &[Ask])
         }
         (Draining { until, pressure: Pressure::Waiting, why }, Event::Tick) if now >= until => {
             (Draining { until: now + bounds.last_word, pressure: Pressure::Asked, why }, &[Ask])

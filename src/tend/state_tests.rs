@@ -112,7 +112,7 @@ fn table(clock: &Clock) -> Vec<Row> {
                 None,
                 None,
                 ends.clone(),
-                Some((draining(past, Pressure::Asked), &[Ask])),
+                Some((last_word.clone(), &[Ask])),
                 None,
                 kills.clone(),
                 None,

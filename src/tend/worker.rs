@@ -170,6 +170,8 @@ impl Slot {
         if let Some(Ending { pid, served, why }) = ending {
             let (slot, next_in) = (self.number, at.map(|at| at - now));
             match (&self.state, served, pid) {
+                // That it ended is what was asked of it.
+                _ if at.is_none() => {}
                 (WorkerState::Stopped { exit: Some(exit), .. }, _, Some(pid)) => {
                     self.application.report(Progress::WorkerEnded { slot, pid, exit: *exit, next_in });
                 }

@@ -72,11 +72,7 @@ pub(crate) struct Relay<'r, 'c> {
 
 impl<'r, 'c> Relay<'r, 'c> {
     /// `request` begins with the head as the worker is to get it.
-    pub(crate) fn new(
-        exchange: &'r mut Exchange<'c>,
-        worker: &'r mut Stream,
-        request: Block,
-    ) -> Self {
+    pub(crate) fn new(exchange: &'r mut Exchange<'c>, worker: &'r mut Stream, request: Block) -> Self {
         let waits_for_continue = matches!(&exchange.client, Client::H1(client) if client.needs_continue());
         let continue_due =
             if waits_for_continue { exchange.local.clock.after(CONTINUE_PATIENCE) } else { Tick::NEVER };

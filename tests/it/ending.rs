@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Host, PATIENCE, RawClient, Site, alive, children_of, eventually, holds_for};
+use crate::harness::{Host, PATIENCE, RawClient, Site, alive, eventually, holds_for, workers_of};
 
 #[test]
 fn sigterm_and_sigint_finish_what_is_in_flight_and_exit_with_0() {
@@ -59,7 +59,7 @@ fn an_answer_given_while_draining_announces_the_end_of_its_connection() {
 fn a_second_signal_ends_at_once() {
     let site = Site::with_app("slow");
     let mut host = Host::of(site.path()).start();
-    let workers = children_of(host.pid());
+    let workers = workers_of(host.pid());
     let mut client = RawClient::connect(&host);
     client.send("GET /?ms=30000 HTTP/1.1\r\nHost: test\r\n\r\n");
     host.wait_for_line("GET /?ms=30000 begins");
@@ -90,7 +90,7 @@ fn draining_is_bounded_by_grace() {
 fn a_worker_that_ignores_sigterm_is_killed_after_grace() {
     let site = Site::with_app("ignores-sigterm");
     let mut host = Host::of(site.path()).instances(2).limit("grace", "500ms").start();
-    let workers = children_of(host.pid());
+    let workers = workers_of(host.pid());
     assert_eq!(workers.len(), 2);
     host.stop();
     assert!(host.lines().iter().any(|line| line.contains("no, thank you")), "it was asked first");
@@ -113,7 +113,7 @@ fn grandchildren_of_a_killed_worker_end_too() {
     let host = Host::of(site.path()).instances(1).start();
     let mut client = RawClient::connect(&host);
     let first = client.get("/").text().parse::<u32>().unwrap();
-    crate::harness::signal(children_of(host.pid())[0], Signal::SIGKILL);
+    crate::harness::signal(workers_of(host.pid())[0], Signal::SIGKILL);
     eventually(PATIENCE, "the end of the grandchild", || (!alive(first)).then_some(()));
     assert_ne!(client.get("/").text(), first.to_string());
 }

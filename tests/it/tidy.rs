@@ -15,7 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("config", 2),
     ("pool", 3),
     ("logs", 3),
-    ("failure", 4),
+    ("failure", 3),
     ("exchange", 4),
     ("upstream", 5),
     ("tend", 5),

@@ -16,6 +16,6 @@ pub(crate) use self::eventually::{PATIENCE, eventually, holds_for};
 pub(crate) use self::fake_worker::FakeWorker;
 pub(crate) use self::host::{Host, Setup};
 pub(crate) use self::npm::{repository, with_packages};
-pub(crate) use self::processes::{alive, children_of, signal};
+pub(crate) use self::processes::{alive, children_of, signal, workers_of};
 pub(crate) use self::site::Site;
 pub(crate) use self::wire::{Body, Message, Wire};

@@ -25,6 +25,15 @@ pub(crate) fn children_of(pid: u32) -> Vec<u32> {
     children
 }
 
+/// The workers of the host `pid`: those of its children that it has told who they are.
+pub(crate) fn workers_of(pid: u32) -> Vec<u32> {
+    let is_worker = |child: &u32| {
+        let environment = std::fs::read(format!("/proc/{child}/environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|variable| variable.starts_with(b"OSTLER_WORKER="))
+    };
+    children_of(pid).into_iter().filter(is_worker).collect()
+}
+
 /// State letter and parent of a process.
 fn stat(pid: u32) -> Option<(String, u32)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -3,12 +3,13 @@
 //! While a request is in flight its head stays in the block it was received in, so that it can be sent again; between
 //! requests the connection holds no block at all. Bytes are handed on as received, after the scanner has seen them.
 
-use std::io::{self, Write};
+mod answer;
+
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::Peer;
-use super::reply::{Reply, date_now};
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
 use crate::base::local::Local;
@@ -17,9 +18,8 @@ use crate::config::limits::Limits;
 use crate::failure::Failure;
 use crate::http1::Version;
 use crate::http1::body::Body;
-use crate::http1::framing::Framing;
+use crate::http1::chunked::Chunked;
 use crate::http1::request::{Method, RequestHead};
-use crate::http1::response::{self, ResponseHead};
 
 /// What an HTTP/2 client that knows its server sends first.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -72,6 +72,10 @@ pub(crate) struct H1 {
     persistent: bool,
     /// The response's body ends where the connection does.
     until_close: bool,
+    /// For HTTP/1.0, which knows no chunks: takes the body out of them.
+    decoder: Option<Chunked>,
+    /// So many bytes of the head, which are no body, are still to be sent.
+    head_left: usize,
     /// What was received makes no sense.
     refused: bool,
     aborted: bool,
@@ -98,6 +102,8 @@ impl H1 {
             added: String::new(),
             persistent: false,
             until_close: false,
+            decoder: None,
+            head_left: 0,
             refused: false,
             aborted: false,
         }
@@ -302,116 +308,6 @@ impl H1 {
         }
     }
 
-    pub(crate) fn begin(&mut self, block: &mut Block, head: &ResponseHead) -> Result<(), Failure> {
-        if head.is_interim() {
-            return self.begin_interim(block, head);
-        }
-        self.begun = true;
-        self.until_close = head.framing == Framing::UntilClose;
-        self.persistent &= !self.until_close && !self.local.is_draining() && head.status != 101;
-        let mut added = [0_u8; HEADROOM];
-        let mut rest = &mut added[..];
-        if !head.has_date && head.status >= 200 {
-            // The room is more than twice what both lines take.
-            let _ = write!(rest, "Date: {}\r\n", date_now());
-        }
-        if let Some(connection) = self.connection_field(head.status) {
-            let _ = write!(rest, "Connection: {connection}\r\n");
-        }
-        let _ = rest.write_all(self.added.as_bytes());
-        let unused = rest.len();
-        let added = &added[..HEADROOM - unused];
-        let end = head.end;
-        let (bytes, start) = block.raw();
-        // Our own version, whatever the worker speaks.
-        bytes[start + b"HTTP/1.".len()] = b'1';
-        let start = response::rewrite_in_place(bytes, start, end, &head.dropped, added);
-        block.set_start(start);
-        Ok(())
-    }
-
-    /// 100 and 103 pass; HTTP/1.0 knows no interim responses.
-    fn begin_interim(&mut self, block: &mut Block, head: &ResponseHead) -> Result<(), Failure> {
-        if self.head.version == Version::Http10 || (head.status == 100 && self.interim_sent) {
-            block.set_start(head.end);
-            return Ok(());
-        }
-        self.interim_sent |= head.status == 100;
-        let end = head.end;
-        let (bytes, start) = block.raw();
-        let start = response::rewrite_in_place(bytes, start, end, &head.dropped, b"");
-        block.set_start(start);
-        Ok(())
-    }
-
-    /// What to say of the connection, where the version's default would mislead.
-    fn connection_field(&self, status: u16) -> Option<&'static str> {
-        match (self.persistent, self.head.version) {
-            _ if status == 101 => None,
-            (false, _) => Some("close"),
-            (true, Version::Http10) => Some("keep-alive"),
-            (true, Version::Http11) => None,
-        }
-    }
-
-    pub(crate) fn add_field(&mut self, line: String) {
-        self.added = line;
-    }
-
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, bytes)
-    }
-
-    pub(crate) fn complete(&mut self) {}
-
-    pub(crate) fn has_begun(&self) -> bool {
-        self.begun
-    }
-
-    pub(crate) fn abort(&mut self) {
-        self.persistent = false;
-        self.aborted = true;
-        // A body that ends with the connection looks whole when the connection ends well.
-        if self.until_close {
-            self.stream.reset_on_close();
-        }
-    }
-
-    /// For a client that waits before it sends its body, while the worker says nothing.
-    pub(crate) fn needs_continue(&self) -> bool {
-        self.head.expects_continue
-            && !self.interim_sent
-            && !self.begun
-            && self.body_at == self.head.end
-            && !self.streamed
-    }
-
-    pub(crate) fn poll_continue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let line = b"HTTP/1.1 100 Continue\r\n\r\n";
-        // 25 bytes into an idle socket: a partial write means that the connection is beyond help.
-        let sent = ready!(self.stream.poll_write(cx, line))?;
-        self.interim_sent = true;
-        Poll::Ready(if sent == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) })
-    }
-
-    pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
-        self.begun = true;
-        self.persistent &= !reply.close && !self.local.is_draining();
-        let mut bytes = reply.head_text(self.connection_field(reply.status)).into_bytes();
-        if self.head.method != Method::Head {
-            bytes.extend_from_slice(&reply.body);
-        }
-        let mut left = &bytes[..];
-        std::future::poll_fn(|cx| {
-            while !left.is_empty() {
-                let sent = ready!(self.stream.poll_write(cx, left)).map_err(|_| Failure::ClientGone)?;
-                left = &left[sent..];
-            }
-            Poll::Ready(Ok(()))
-        })
-        .await
-    }
-
     // Between requests.
 
     /// Whether another request may follow; if so, forgets the one that is over.
@@ -449,6 +345,7 @@ impl H1 {
     /// Marks a connection whose bytes make no sense any more: answer, then close.
     pub(crate) fn refuse(&mut self) {
         self.refused = true;
+        self.begun = false;
         self.head.method = Method::Other;
         self.head.version = Version::Http11;
         self.persistent = false;

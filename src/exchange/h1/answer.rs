@@ -1,0 +1,154 @@
+//! The response's way to an HTTP/1 client: the worker's head rewritten where it lies, its body as it comes.
+
+use std::io::{self, Write};
+use std::task::{Context, Poll, ready};
+
+use super::{H1, HEADROOM};
+use crate::base::buffers::Block;
+use crate::exchange::reply::{Reply, date_now};
+use crate::failure::Failure;
+use crate::http1::Version;
+use crate::http1::chunked::Chunked;
+use crate::http1::framing::Framing;
+use crate::http1::request::Method;
+use crate::http1::response::{self, ResponseHead};
+
+impl H1 {
+    pub(crate) fn begin(&mut self, block: &mut Block, head: &ResponseHead) -> Result<(), Failure> {
+        if head.is_interim() {
+            return self.begin_interim(block, head);
+        }
+        self.begun = true;
+        let decoded = head.framing == Framing::Chunked && self.head.version == Version::Http10;
+        self.until_close = decoded || head.framing == Framing::UntilClose;
+        self.decoder = decoded.then(Chunked::default);
+        self.persistent &= !self.until_close && !self.local.is_draining() && head.status != 101;
+        let mut added = [0_u8; HEADROOM];
+        let mut rest = &mut added[..];
+        if !head.has_date && head.status >= 200 {
+            // The room is more than twice what both lines take.
+            let _ = write!(rest, "Date: {}\r\n", date_now());
+        }
+        if let Some(connection) = self.connection_field(head.status) {
+            let _ = write!(rest, "Connection: {connection}\r\n");
+        }
+        let _ = rest.write_all(self.added.as_bytes());
+        let unused = rest.len();
+        let added = &added[..HEADROOM - unused];
+        let end = head.end;
+        let (bytes, start) = block.raw();
+        // Our own version, whatever the worker speaks.
+        bytes[start + b"HTTP/1.".len()] = b'1';
+        let start = response::rewrite_in_place(bytes, start, end, &head.dropped, added);
+        block.set_start(start);
+        self.head_left = end - start;
+        Ok(())
+    }
+
+    /// 100 and 103 pass; HTTP/1.0 knows no interim responses.
+    fn begin_interim(&mut self, block: &mut Block, head: &ResponseHead) -> Result<(), Failure> {
+        if self.head.version == Version::Http10 || (head.status == 100 && self.interim_sent) {
+            block.set_start(head.end);
+            return Ok(());
+        }
+        self.interim_sent |= head.status == 100;
+        let end = head.end;
+        let (bytes, start) = block.raw();
+        let start = response::rewrite_in_place(bytes, start, end, &head.dropped, b"");
+        block.set_start(start);
+        Ok(())
+    }
+
+    /// What to say of the connection, where the version's default would mislead.
+    fn connection_field(&self, status: u16) -> Option<&'static str> {
+        match (self.persistent, self.head.version) {
+            _ if status == 101 => None,
+            (false, _) => Some("close"),
+            (true, Version::Http10) => Some("keep-alive"),
+            (true, Version::Http11) => None,
+        }
+    }
+
+    pub(crate) fn add_field(&mut self, line: String) {
+        self.added = line;
+    }
+
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.decoder.is_none() {
+            return self.stream.poll_write(cx, bytes);
+        }
+        if self.head_left > 0 {
+            let sent = ready!(self.stream.poll_write(cx, &bytes[..self.head_left]))?;
+            self.head_left -= sent;
+            return Poll::Ready(Ok(sent));
+        }
+        self.poll_send_data(cx, bytes)
+    }
+
+    /// Sends the data of one chunk, or what of it the client takes; how much of `bytes` that was.
+    fn poll_send_data(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(decoder) = &mut self.decoder else { return Poll::Ready(Ok(bytes.len())) };
+        // The relay has seen these bytes and found them good.
+        let bad = |_| io::Error::from(io::ErrorKind::InvalidData);
+        let mut ahead = decoder.clone();
+        let advance = ahead.advance(bytes).map_err(bad)?;
+        if advance.data.is_empty() {
+            *decoder = ahead;
+            return Poll::Ready(Ok(advance.consumed));
+        }
+        let start = advance.data.start;
+        let sent = ready!(self.stream.poll_write(cx, &bytes[advance.data]))?;
+        decoder.scan(&bytes[..start + sent]).map_err(bad)?;
+        Poll::Ready(Ok(start + sent))
+    }
+
+    pub(crate) fn complete(&mut self) {}
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    pub(crate) fn abort(&mut self) {
+        self.persistent = false;
+        self.aborted = true;
+        // A body that ends with the connection looks whole when the connection ends well.
+        if self.until_close {
+            self.stream.reset_on_close();
+        }
+    }
+
+    /// For a client that waits before it sends its body, while the worker says nothing.
+    pub(crate) fn needs_continue(&self) -> bool {
+        self.head.expects_continue
+            && !self.interim_sent
+            && !self.begun
+            && self.body_at == self.head.end
+            && !self.streamed
+    }
+
+    pub(crate) fn poll_continue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let line = b"HTTP/1.1 100 Continue\r\n\r\n";
+        // 25 bytes into an idle socket: a partial write means that the connection is beyond help.
+        let sent = ready!(self.stream.poll_write(cx, line))?;
+        self.interim_sent = true;
+        Poll::Ready(if sent == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) })
+    }
+
+    pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
+        self.begun = true;
+        self.persistent &= !reply.close && !self.local.is_draining();
+        let mut bytes = reply.head_text(self.connection_field(reply.status)).into_bytes();
+        if self.head.method != Method::Head {
+            bytes.extend_from_slice(&reply.body);
+        }
+        let mut left = &bytes[..];
+        std::future::poll_fn(|cx| {
+            while !left.is_empty() {
+                let sent = ready!(self.stream.poll_write(cx, left)).map_err(|_| Failure::ClientGone)?;
+                left = &left[sent..];
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,44 @@
+//! The slots of one application, each tended by its own task, from the first start to the last end.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::application::Application;
+use super::house::House;
+use super::worker::Slot;
+use super::{ApplicationPlan, Progress};
+use crate::base::drain::Drain;
+use crate::pool::Pool;
+
+/// Runs the application until the drain is requested; returns when every worker is gone.
+///
+/// For the one thread that lives as long as the host. Progress nobody takes in time is dropped.
+pub(crate) async fn tend(
+    plan: ApplicationPlan,
+    pool: Arc<Pool>,
+    house: Arc<House>,
+    drain: Drain,
+    progress: mpsc::Sender<Progress>,
+) {
+    let slots = pool.settings().slots;
+    let application = Arc::new(Application::new(plan, pool, house, drain, progress));
+    let mut tasks = JoinSet::new();
+    for slot in 0..slots {
+        tasks.spawn(Slot::new(Arc::clone(&application), slot).run());
+    }
+    let all_ended = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                let application = &application.plan.name;
+                tracing::error!(%error, application, "a slot is lost; its worker was killed and is not replaced");
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = all_ended => {}
+        never = application.house.tend() => match never {},
+    }
+}
