@@ -107,7 +107,7 @@ fn table(clock: &Clock) -> Vec<Row> {
         (
             draining(past, Pressure::Waiting),
             [
-                Some((last_word, &[Ask])),
+                Some((last_word.clone(), &[Ask])),
                 None,
                 None,
                 None,
