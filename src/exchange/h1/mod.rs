@@ -231,6 +231,15 @@ impl H1 {
         (self.stream, received, self.peer)
     }
 
+    /// Gives up the stream for a tunnel, with what the client has sent behind the head of its request.
+    pub(crate) fn into_stream(self) -> (Stream, Option<Block>) {
+        let early = self.input.and_then(|mut block| {
+            block.set_start(self.body_at);
+            (!block.is_empty()).then_some(block)
+        });
+        (self.stream, early)
+    }
+
     // The face of a client.
 
     pub(crate) fn head(&self) -> &RequestHead {
@@ -357,12 +366,5 @@ impl H1 {
 
     pub(crate) fn local(&self) -> &Rc<Local> {
         &self.local
-    }
-
-    /// What the client sent behind the head of its upgrade.
-    pub(crate) fn take_ahead(&mut self) -> Option<Block> {
-        let mut block = self.input.take()?;
-        block.set_start(self.body_at);
-        Some(block)
     }
 }
