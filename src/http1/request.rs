@@ -168,7 +168,7 @@ impl RequestHead {
 
     fn read_fields(&mut self, bytes: &[u8]) -> Result<(), BadHead> {
         let mut framing = FramingFields::default();
-        let mut upgrade_offered = false;
+        let (mut upgrade_offered, mut h2c_offered) = (false, false);
         self.host = None;
         self.connection = ConnectionOptions::default();
         self.expects_continue = false;
@@ -182,9 +182,9 @@ impl RequestHead {
                 Known::TransferEncoding => framing.transfer_encoding(value)?,
                 Known::Connection => self.connection.read(value),
                 Known::Expect => self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue"),
-                // h2c would carry requests past us unseen, so it is never offered to a worker.
                 Known::Upgrade => {
-                    upgrade_offered = !fields::members(value).any(|name| name.eq_ignore_ascii_case(b"h2c"));
+                    upgrade_offered = true;
+                    h2c_offered |= fields::members(value).any(is_h2c);
                 }
                 _ => {}
             }
@@ -192,7 +192,8 @@ impl RequestHead {
         let http10 = self.version == Version::Http10;
         self.framing = framing.of_request(http10)?;
         self.contradictory_length = framing.contradicts_itself();
-        self.upgrade = upgrade_offered && self.connection.upgrade && !http10;
+        // h2c would carry requests past us unseen, so it is never offered to a worker.
+        self.upgrade = upgrade_offered && !h2c_offered && self.connection.upgrade && !http10;
         self.expects_continue &= !http10 && self.framing != Framing::None;
         if self.connection.names_fields {
             for essential in ["content-length", "transfer-encoding", "host"] {
@@ -262,9 +263,29 @@ fn absolute_authority(target: &[u8]) -> Option<&[u8]> {
     Some(&rest[..end])
 }
 
-/// `uri-host [":" port]` of RFC 9110, 7.2, by its characters; empty is allowed there.
+/// Whether an offered protocol, with or without a version, is HTTP/2 in the clear.
+fn is_h2c(protocol: &[u8]) -> bool {
+    let name = protocol.split(|&byte| byte == b'/').next();
+    name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+}
+
+/// `uri-host [":" port]` of RFC 9110, 7.2; empty is allowed there. With two colons nobody knows where the port begins.
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
+    let is_port = |rest: &[u8]| match rest {
+        [] => true,
+        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if let Some(address) = value.strip_prefix(b"[") {
+        return address.iter().position(|&byte| byte == b']').is_some_and(|end| {
+            end > 0
+                && address[..end].iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+                && is_port(&address[end + 1..])
+        });
+    }
+    let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
+    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte);
+    value[..end].iter().all(is_name_byte) && is_port(&value[end..])
 }
 
 fn explain(error: httparse::Error) -> &'static str {
