@@ -192,8 +192,13 @@ impl RequestHead {
         let http10 = self.version == Version::Http10;
         self.framing = framing.of_request(http10)?;
         self.contradictory_length = framing.contradicts_itself();
-        // h2c would carry requests past us unseen, so it is never offered to a worker.
-        self.upgrade = upgrade_offered && !h2c_offered && self.connection.upgrade && !http10;
+        // h2c would carry requests past us unseen, so it is never offered to a worker. Nor is anything with a body: where
+        // that ends and the new protocol begins would be for both sides to guess.
+        self.upgrade = upgrade_offered
+            && !h2c_offered
+            && self.connection.upgrade
+            && !http10
+            && self.framing == Framing::None;
         self.expects_continue &= !http10 && self.framing != Framing::None;
         if self.connection.names_fields {
             for essential in ["content-length", "transfer-encoding", "host"] {

@@ -203,7 +203,7 @@ fn what_connection_says_is_heeded() {
 }
 
 #[test]
-fn upgrades_are_let_through_except_to_http2() {
+fn upgrades_are_let_through_except_to_http2_and_behind_a_body() {
     for (lines, upgrade) in [
         ("Connection: Upgrade\r\nUpgrade: websocket\r\n", true),
         ("Connection: keep-alive, upgrade\r\nUpgrade: any/1, other\r\n", true),
@@ -214,6 +214,9 @@ fn upgrades_are_let_through_except_to_http2() {
         ("Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n", false),
         ("Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n", false),
         ("Connection: Upgrade\r\nUpgrade: h2c/2\r\n", false),
+        ("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n", true),
+        ("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n", false),
+        ("Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n", false),
     ] {
         assert_eq!(with_host(lines).unwrap().upgrade, upgrade, "{lines}");
     }
