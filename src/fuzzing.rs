@@ -1,7 +1,7 @@
 //! The door for fuzzing: any bytes in, and a panic when the HTTP/1 codec breaks one of its promises.
 //!
 //! They are: no panic of its own; one result, however the bytes were split and whatever follows them; and what it
-//! accepts is exactly what [`naive`] accepts, understood in the same way. The property tests and the replay of the
+//! accepts is exactly what `naive` accepts, understood in the same way. The property tests and the replay of the
 //! corpus come through here too.
 
 mod naive;
