@@ -268,6 +268,14 @@ impl H1 {
         Ok(())
     }
 
+    /// Passes over what has been received of a body that nobody will read.
+    fn skip_received_body(&mut self) {
+        let received =
+            self.input.as_ref().map_or(&[][..], |block| &block.all()[self.body_at.min(block.end())..]);
+        // A body that makes no sense is never done, so the connection closes.
+        self.body_at += self.body.scan(received).unwrap_or(0);
+    }
+
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Block, Failure>> {
         let mut block = self.local.buffers.large();
         self.take_received_body(&mut block)?;
