@@ -43,7 +43,7 @@ impl Peer {
 /// The client's end of one exchange.
 pub(crate) enum Client<'c> {
     H1(&'c mut H1),
-    H2(H2),
+    H2(Box<H2>),
 }
 
 pub(crate) struct Exchange<'c> {

@@ -75,7 +75,7 @@ impl Tunnel {
 impl Direction {
     async fn run(mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll(cx)).await?;
-        poll_fn(|cx| self.to.poll_shutdown(cx)).await
+        self.to.shutdown()
     }
 
     /// Copies until the sender has ended.

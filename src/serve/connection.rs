@@ -5,7 +5,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use super::spread::Guard;
-use super::{Core, request, respond};
+use super::{Core, h2, request, respond};
 use crate::base::stream::Stream;
 use crate::exchange::h1::{H1, Incoming};
 use crate::exchange::{Client, Exchange, Peer};
@@ -24,14 +24,15 @@ pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guar
                 let mut exchange = exchange(&core, &mut client);
                 request::serve(&core, &mut exchange).await;
                 if let Some(tunnel) = exchange.tunnel {
-                    return tunnel.run(client, &core.local, core.limits.idle_timeout).await;
+                    return Box::pin(tunnel.run(client, &core.local, core.limits.idle_timeout)).await;
                 }
             }
-            Ok(Incoming::Http2) => return super::h2::run(core, client).await,
+            // Boxed, like all that few connections need, because the room for it would be part of every connection.
+            Ok(Incoming::Http2) => return Box::pin(h2::run(core, client)).await,
             Ok(Incoming::Closed) => return,
             Err(failure) => {
                 client.refuse();
-                respond::explain(&mut exchange(&core, &mut client), failure).await;
+                Box::pin(respond::explain(&mut exchange(&core, &mut client), failure)).await;
             }
         }
         if !client.next_request() {
@@ -39,7 +40,7 @@ pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guar
         }
     }
     if !client.is_aborted() && !client.is_at_rest() {
-        linger(client).await;
+        Box::pin(linger(client)).await;
     }
 }
 
@@ -53,12 +54,12 @@ async fn linger(mut client: H1) {
     let due = local.clock.after(LINGER);
     let timer = local.clock.timer();
     let mut unread = 0;
+    if client.stream().shutdown().is_err() {
+        return;
+    }
     std::future::poll_fn(|cx| {
         timer.wakes(cx.waker());
         timer.set(due);
-        if ready!(client.stream().poll_shutdown(cx)).is_err() {
-            return Poll::Ready(());
-        }
         let mut block = local.buffers.large();
         while unread < LINGER_BYTES && !timer.is_due() {
             match ready!(client.stream().poll_read(cx, block.room())) {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -95,7 +95,8 @@ async fn serve(
     let tasks = core.tasks.clone();
     tasks.spawn_local(async move {
         let _in_flight = InFlight::new(streams);
-        let mut exchange = Exchange::new(Client::H2(client), core.local.clone(), core.limits.clone());
+        let mut exchange =
+            Exchange::new(Client::H2(Box::new(client)), core.local.clone(), core.limits.clone());
         match indexed {
             Ok(()) => request::serve(&core, &mut exchange).await,
             Err(failure) => respond::explain(&mut exchange, failure).await,
@@ -189,15 +190,14 @@ impl AsyncRead for Rewound {
             self.at += n;
             return Poll::Ready(Ok(()));
         }
-        match &mut self.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, room),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, room),
-        }
+        let n = ready!(self.stream.poll_read(cx, room.initialize_unfilled()))?;
+        room.advance(n);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.stream.poll_write(cx, bytes)
     }
 
@@ -205,7 +205,7 @@ impl AsyncWrite for Rewound {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.stream.shutdown())
     }
 }

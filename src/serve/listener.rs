@@ -4,19 +4,22 @@
 //! that all cores accept from. Running out of descriptors pauses accepting: it never spins and never ends the core.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::places::Places;
 use super::spread::{Arrival, Spread};
 use crate::base::address::Address;
-use crate::base::stream::Stream;
 use crate::upstream::connections::is_exhaustion;
 
 /// The kernel lowers it to its own limit.
@@ -24,11 +27,8 @@ const BACKLOG: i32 = 4096;
 /// How long accepting pauses when descriptors have run out and none of ours has been closed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Bound and listening, not yet part of a runtime, so that a core can take it along.
-pub(crate) enum Listener {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
-}
+/// Bound, listening and non-blocking, not yet part of a runtime, so that a core can take it along.
+pub(crate) struct Listener(OwnedFd);
 
 /// A Unix socket's file, removed when the host ends.
 pub(crate) struct SocketFile(PathBuf);
@@ -60,7 +60,7 @@ fn bind_tcp(wished: SocketAddr, cores: usize) -> io::Result<Bound> {
         probe.listen(BACKLOG)?;
         return Ok(Bound {
             address: Address::Tcp(address),
-            per_core: vec![Listener::Tcp(probe.into())],
+            per_core: vec![Listener(probe.into())],
             _file: None,
         });
     }
@@ -69,7 +69,7 @@ fn bind_tcp(wished: SocketAddr, cores: usize) -> io::Result<Bound> {
     for _ in 0..cores {
         let socket = tcp_socket(address, true)?;
         socket.listen(BACKLOG)?;
-        per_core.push(Listener::Tcp(socket.into()));
+        per_core.push(Listener(socket.into()));
     }
     Ok(Bound { address: Address::Tcp(address), per_core, _file: None })
 }
@@ -91,7 +91,7 @@ fn bind_unix(path: &Path, cores: usize) -> io::Result<Bound> {
     listener.set_nonblocking(true)?;
     let mut per_core = Vec::with_capacity(cores);
     for _ in 0..cores {
-        per_core.push(Listener::Unix(listener.try_clone()?));
+        per_core.push(Listener(listener.try_clone()?.into()));
     }
     Ok(Bound { address: Address::Unix(path.to_owned()), per_core, _file: Some(SocketFile(path.to_owned())) })
 }
@@ -116,11 +116,6 @@ impl Drop for SocketFile {
     }
 }
 
-enum Accepting {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
 impl Listener {
     /// Accepts until dropped, and hands each connection to the core that is to serve it.
     pub(super) async fn accept_for_ever(
@@ -130,25 +125,24 @@ impl Listener {
         spread: &Arc<Spread>,
         start: impl Fn(Arrival),
     ) {
-        let accepting = match self {
-            Listener::Tcp(listener) => TcpListener::from_std(listener).map(Accepting::Tcp),
-            Listener::Unix(listener) => UnixListener::from_std(listener).map(Accepting::Unix),
-        };
-        let accepting = match accepting {
-            Ok(accepting) => accepting,
+        #[expect(
+            deprecated,
+            reason = "what it cannot check, that the descriptor stays, an OwnedFd guarantees"
+        )]
+        let listening = match AsyncFd::with_interest(self.0, Interest::READABLE) {
+            Ok(listening) => listening,
             Err(error) => return tracing::error!(%error, "a listener could not be registered"),
         };
         let mut starved = false;
         loop {
-            match accepting.accept().await {
-                Ok((stream, ip)) => {
+            match accept(&listening).await {
+                Ok((socket, ip)) => {
                     starved = false;
                     let Some(place) = places.take(ip).await else {
                         tracing::debug!(?ip, "a client has too many connections");
-                        stream.reset_on_close();
                         continue;
                     };
-                    if let Some(arrival) = spread.place(core, stream, ip, place) {
+                    if let Some(arrival) = spread.place(core, socket, ip, place) {
                         start(arrival);
                     }
                 }
@@ -165,14 +159,18 @@ impl Listener {
     }
 }
 
-impl Accepting {
-    async fn accept(&self) -> io::Result<(Stream, Option<std::net::IpAddr>)> {
-        match self {
-            Accepting::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                Ok((Stream::Tcp(stream), Some(peer.ip())))
+/// The next connection, and the address of its client if that has one.
+async fn accept(listening: &AsyncFd<OwnedFd>) -> io::Result<(OwnedFd, Option<IpAddr>)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    loop {
+        let mut ready = listening.readable().await?;
+        match acceptfrom_with(ready.get_inner(), flags) {
+            Ok((socket, peer)) => {
+                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                return Ok((socket, peer.map(|peer| peer.ip())));
             }
-            Accepting::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+            Err(Errno::AGAIN) => ready.clear_ready(),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 /// Has the request answered, by whoever is to answer it or, where that fails, by us.
 pub(super) async fn serve(core: &Core, exchange: &mut Exchange<'_>) {
     if let Err(failure) = route(core, exchange).await {
-        respond::explain(exchange, failure).await;
+        Box::pin(respond::explain(exchange, failure)).await;
     }
 }
 

@@ -6,9 +6,9 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 
 use super::places::Place;
@@ -25,19 +25,11 @@ pub(crate) struct Spread {
 /// Where a core receives connections handed on to it. Bounded by the limit of connections.
 pub(crate) struct Inbox(mpsc::UnboundedReceiver<Arrival>);
 
-/// A connection just accepted.
+/// A connection just accepted, not yet part of a runtime.
 pub(crate) struct Arrival {
-    socket: Socket,
+    socket: OwnedFd,
     ip: Option<IpAddr>,
     guard: Guard,
-}
-
-enum Socket {
-    /// Registered with the core it is on.
-    Here(Stream),
-    /// On its way to another core.
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
 }
 
 /// What a connection holds as long as it lives.
@@ -67,22 +59,19 @@ impl Spread {
     pub(super) fn place(
         self: &std::sync::Arc<Self>,
         here: usize,
-        stream: Stream,
+        socket: OwnedFd,
         ip: Option<IpAddr>,
         place: Place,
     ) -> Option<Arrival> {
         let core = self.choose(here);
         self.loads[core].fetch_add(1, Ordering::Relaxed);
         let guard = Guard { _place: place, core, spread: self.clone() };
+        let arrival = Arrival { socket, ip, guard };
         if core == here {
-            return Some(Arrival { socket: Socket::Here(stream), ip, guard });
+            return Some(arrival);
         }
-        let socket = match stream {
-            Stream::Tcp(stream) => Socket::Tcp(stream.into_std().ok()?),
-            Stream::Unix(stream) => Socket::Unix(stream.into_std().ok()?),
-        };
         // A core that has ended takes nothing more, and neither will we in a moment.
-        let _ = self.inboxes[core].send(Arrival { socket, ip, guard });
+        let _ = self.inboxes[core].send(arrival);
         None
     }
 }
@@ -95,12 +84,7 @@ impl Inbox {
 
 impl Arrival {
     pub(super) fn into_stream(self) -> io::Result<(Stream, Peer, Guard)> {
-        let stream = match self.socket {
-            Socket::Here(stream) => stream,
-            Socket::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream)?),
-            Socket::Unix(stream) => Stream::Unix(UnixStream::from_std(stream)?),
-        };
-        Ok((stream, Peer::new(self.ip), self.guard))
+        Ok((Stream::new(self.socket)?, Peer::new(self.ip), self.guard))
     }
 }
 
