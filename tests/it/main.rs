@@ -34,6 +34,9 @@ mod pool;
 // The processes that answer: their life,
 mod workers;
 
+// what their death and their sleep may cost,
+mod faults;
+
 // and their end.
 mod ending;
 
