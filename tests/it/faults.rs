@@ -60,7 +60,11 @@ impl Outcome {
                 "post" => {
                     let id = failure["id"].as_str().unwrap();
                     let by = self.counted.iter().find(|(counted, _)| counted == id);
-                    assert!(by.is_none_or(|(_, pid)| victims.contains(&(*pid).into())), "{id}: {}", self.told);
+                    assert!(
+                        by.is_none_or(|(_, pid)| victims.contains(&(*pid).into())),
+                        "{id}: {}",
+                        self.told
+                    );
                 }
                 "upload" => {}
                 "download" => assert_eq!(failure["begun"], true, "{}", self.told),
