@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Host, Site, node};
+use crate::harness::{FakeWorker, Host, RawClient, Site, node};
 
 /// The outcome of some seconds of mixed load with this fault in the middle.
 #[track_caller]
@@ -95,4 +95,21 @@ fn both_workers_killed_take_only_what_was_in_flight_along() {
 fn a_worker_stopped_for_six_seconds_loses_nothing() {
     let outcome = load_with("stop-one");
     assert!(outcome.failures().is_empty(), "{}", outcome.told);
+}
+
+/// A client that still sends its body when the answer comes would use the connection again, and lose that request.
+#[test]
+fn a_connection_that_ends_for_a_body_left_unread_says_so() {
+    let dies = FakeWorker::scripted(|wire, _| drop(wire.read_head()));
+    let refuses = FakeWorker::scripted(|wire, _| {
+        wire.read_head();
+        wire.send("HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    });
+    for (worker, status) in [(dies, 502), (refuses, 413)] {
+        let host = Host::before([&worker]).start();
+        let mut client = RawClient::connect(&host);
+        client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\nthe beginning");
+        let answer = client.read_response("POST");
+        assert_eq!((answer.status(), answer.head.field("connection")), (status, Some("close")));
+    }
 }

@@ -23,6 +23,8 @@ impl H1 {
         self.until_close = decoded || head.framing == Framing::UntilClose;
         self.decoder = decoded.then(Chunked::default);
         self.persistent &= !self.until_close && !self.local.is_draining() && head.status != 101;
+        // A worker that closes takes no more of the body, and what follows it could not be found.
+        self.persistent &= head.persistent || self.body.is_done();
         let mut added = [0_u8; HEADROOM];
         let mut rest = &mut added[..];
         if !head.has_date && head.status >= 200 {
@@ -136,7 +138,7 @@ impl H1 {
 
     pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
         self.begun = true;
-        self.persistent &= !reply.close && !self.local.is_draining();
+        self.persistent &= !reply.close && !self.local.is_draining() && self.body.is_done();
         let mut bytes = reply.head_text(self.connection_field(reply.status)).into_bytes();
         if self.head.method != Method::Head {
             bytes.extend_from_slice(&reply.body);
