@@ -17,6 +17,8 @@ pub mod cli;
 pub mod config;
 pub(crate) mod exchange;
 pub mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 pub(crate) mod handler;
 pub(crate) mod host;
 pub(crate) mod http1;

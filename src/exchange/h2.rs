@@ -277,7 +277,11 @@ impl H2 {
 /// The request as an HTTP/1 client would have sent it.
 fn head_text(parts: &http::request::Parts, bodiless: bool) -> Result<Vec<u8>, BadHead> {
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
-    let host = parts.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let mut hosts = parts.headers.get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(BadHead::Malformed("two host fields"));
+    }
     if let (Some(authority), Some(host)) = (authority, host)
         && !authority.eq_ignore_ascii_case(host)
     {

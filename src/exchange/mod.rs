@@ -7,6 +7,7 @@ pub(crate) mod h1;
 pub(crate) mod h2;
 pub(crate) mod pipe;
 pub(crate) mod reply;
+pub(crate) mod tunnel;
 
 use std::io;
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use std::task::{Context, Poll};
 use self::h1::H1;
 use self::h2::H2;
 use self::reply::Reply;
+use self::tunnel::Tunnel;
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
 use crate::base::local::Local;
@@ -48,6 +50,14 @@ pub(crate) struct Exchange<'c> {
     pub(crate) client: Client<'c>,
     pub(crate) local: Rc<Local>,
     pub(crate) limits: Rc<Limits>,
+    /// Set when client and worker have agreed to go on in another protocol.
+    pub(crate) tunnel: Option<Tunnel>,
+}
+
+impl<'c> Exchange<'c> {
+    pub(crate) fn new(client: Client<'c>, local: Rc<Local>, limits: Rc<Limits>) -> Exchange<'c> {
+        Exchange { client, local, limits, tunnel: None }
+    }
 }
 
 /// Both ways to reach the client have the same face; each call below is one `match`.

@@ -53,10 +53,9 @@ impl App {
         let mut attempts = Attempts::default();
         loop {
             let lease = self.lease(exchange).await?;
-            let Err(failure) = forward::forward(exchange, &lease, connections, &self.forwarding).await else {
+            let Err(failure) = forward::forward(exchange, lease, connections, &self.forwarding).await else {
                 return Ok(());
             };
-            drop(lease);
             if !attempts.another(&failure, exchange, self.pool.settings().start_timeout) {
                 return Err(failure);
             }

@@ -157,6 +157,10 @@ impl Chunked {
         if byte == b'\r' {
             return Ok(State::TrailerLf);
         }
+        // At once, not at the line's end: what has been scanned is passed on, and to a forgiving worker LF ends the body.
+        if !fields::is_field_value(&[byte]) {
+            return Err(BadChunk("a trailer holds a character that is not allowed"));
+        }
         if self.trailers.len() >= MAX_TRAILER_BYTES {
             return Err(BadChunk("the trailers are too long"));
         }

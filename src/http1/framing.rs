@@ -1,7 +1,5 @@
 //! How long a message's body is: RFC 9112, section 6.3, to the letter.
 
-use super::fields::members;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// No body.
@@ -59,10 +57,9 @@ impl FramingFields {
     }
 
     pub(crate) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Ambiguous> {
-        let mut any = false;
-        for coding in members(value) {
-            any = true;
-            if self.chunked {
+        // Empty members may be ignored elsewhere (RFC 9110, 5.6.1); here, not everyone agrees on what `chunked,` says.
+        for coding in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            if self.chunked || coding.is_empty() {
                 return Err(Ambiguous::Chunked);
             }
             if coding.eq_ignore_ascii_case(b"chunked") {
@@ -75,7 +72,7 @@ impl FramingFields {
             }
         }
         self.coded = true;
-        if any { Ok(()) } else { Err(Ambiguous::Chunked) }
+        Ok(())
     }
 
     /// Both were sent: chunked wins, the length is removed, the connection is closed after this message.

@@ -1,7 +1,6 @@
 //! The head of a request: parsed strictly, kept as an index over the received bytes.
 
 use std::mem::MaybeUninit;
-use std::net::Ipv6Addr;
 
 use super::fields::{self, ConnectionOptions, Field, Known};
 use super::framing::{Ambiguous, Framing, FramingFields};
@@ -169,7 +168,7 @@ impl RequestHead {
 
     fn read_fields(&mut self, bytes: &[u8]) -> Result<(), BadHead> {
         let mut framing = FramingFields::default();
-        let mut upgrade_offered = false;
+        let (mut upgrade_offered, mut h2c_offered) = (false, false);
         self.host = None;
         self.connection = ConnectionOptions::default();
         self.expects_continue = false;
@@ -183,9 +182,9 @@ impl RequestHead {
                 Known::TransferEncoding => framing.transfer_encoding(value)?,
                 Known::Connection => self.connection.read(value),
                 Known::Expect => self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue"),
-                // h2c would carry requests past us unseen, so it is never offered to a worker.
                 Known::Upgrade => {
-                    upgrade_offered = !fields::members(value).any(|name| name.eq_ignore_ascii_case(b"h2c"));
+                    upgrade_offered = true;
+                    h2c_offered |= fields::members(value).any(is_h2c);
                 }
                 _ => {}
             }
@@ -193,7 +192,13 @@ impl RequestHead {
         let http10 = self.version == Version::Http10;
         self.framing = framing.of_request(http10)?;
         self.contradictory_length = framing.contradicts_itself();
-        self.upgrade = upgrade_offered && self.connection.upgrade && !http10;
+        // h2c would carry requests past us unseen, so it is never offered to a worker. Nor is anything with a body: where
+        // that ends and the new protocol begins would be for both sides to guess.
+        self.upgrade = upgrade_offered
+            && !h2c_offered
+            && self.connection.upgrade
+            && !http10
+            && self.framing == Framing::None;
         self.expects_continue &= !http10 && self.framing != Framing::None;
         if self.connection.names_fields {
             for essential in ["content-length", "transfer-encoding", "host"] {
@@ -263,28 +268,34 @@ fn absolute_authority(target: &[u8]) -> Option<&[u8]> {
     Some(&rest[..end])
 }
 
-/// `uri-host [":" port]` of RFC 9110, 7.2; empty is allowed there.
+/// Whether an offered protocol, with or without a version, is HTTP/2 in the clear.
+fn is_h2c(protocol: &[u8]) -> bool {
+    let name = protocol.split(|&byte| byte == b'/').next();
+    name.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+}
+
+/// `uri-host [":" port]` of RFC 9110, 7.2; empty is allowed there. With two colons nobody knows where the port begins.
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    let name_end = match value.first() {
-        Some(b'[') => value.iter().position(|&byte| byte == b']').map(|bracket| bracket + 1),
-        _ => Some(value.iter().position(|&byte| byte == b':').unwrap_or(value.len())),
-    };
-    let Some((name, port)) = name_end.map(|end| value.split_at(end)) else { return false };
-    let name_is_good = match name {
-        [b'[', address @ .., b']'] => {
-            std::str::from_utf8(address).is_ok_and(|it| it.parse::<Ipv6Addr>().is_ok())
-        }
-        name => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte)),
-    };
-    let port_is_good = match port {
-        [] | [b':'] => true,
-        [b':', digits @ ..] => {
-            digits.iter().all(u8::is_ascii_digit)
-                && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
-        }
+    let is_port = |rest: &[u8]| match rest {
+        [] => true,
+        [b':'] => true,
+        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit) && parses_as_port(port),
         _ => false,
     };
-    name_is_good && port_is_good
+    if let Some(address) = value.strip_prefix(b"[") {
+        return address.iter().position(|&byte| byte == b']').is_some_and(|end| {
+            end > 0
+                && address[..end].iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+                && is_port(&address[end + 1..])
+        });
+    }
+    let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
+    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte);
+    value[..end].iter().all(is_name_byte) && is_port(&value[end..])
+}
+
+fn parses_as_port(digits: &[u8]) -> bool {
+    std::str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
 }
 
 fn explain(error: httparse::Error) -> &'static str {

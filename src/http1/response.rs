@@ -145,16 +145,22 @@ fn read_fields(
             }
         };
         if drop {
+            has_date &= field.known != Known::Date;
             let line_end = fields.get(index + 1).map_or(end - 2, |next| next.name.start as usize);
             dropped.push(field.name.start as usize..line_end);
         }
     }
     let wished = if http10 { connection.keep_alive && !connection.close } else { !connection.close };
+    // A worker that announces a body where there can be none may well send it, as the answer to someone else.
+    let announced_in_vain = misleading && matches!(framed, Framing::Length(_) | Framing::Chunked);
     let framing_of_body = if bodiless { Framing::None } else { framed };
     Ok(ResponseHead {
         status,
         framing: framing_of_body,
-        persistent: wished && framing_of_body != Framing::UntilClose && !framing.contradicts_itself(),
+        persistent: wished
+            && framing_of_body != Framing::UntilClose
+            && !framing.contradicts_itself()
+            && !announced_in_vain,
         keep_alive_seconds,
         has_date,
         dropped,

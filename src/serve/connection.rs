@@ -20,7 +20,13 @@ pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guar
     let mut client = H1::new(stream, core.local.clone(), peer);
     loop {
         match std::future::poll_fn(|cx| client.poll_request(cx, &core.limits)).await {
-            Ok(Incoming::Request) => request::serve(&core, exchange(&core, &mut client)).await,
+            Ok(Incoming::Request) => {
+                let mut exchange = exchange(&core, &mut client);
+                request::serve(&core, &mut exchange).await;
+                if let Some(tunnel) = exchange.tunnel {
+                    return tunnel.run(client, &core.local, core.limits.idle_timeout).await;
+                }
+            }
             Ok(Incoming::Http2) => return super::h2::run(core, client).await,
             Ok(Incoming::Closed) => return,
             Err(failure) => {
@@ -38,7 +44,7 @@ pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guar
 }
 
 fn exchange<'c>(core: &Core, client: &'c mut H1) -> Exchange<'c> {
-    Exchange { client: Client::H1(client), local: core.local.clone(), limits: core.limits.clone() }
+    Exchange::new(Client::H1(client), core.local.clone(), core.limits.clone())
 }
 
 /// Ends our half and reads what still comes, for a while.

@@ -100,10 +100,9 @@ async fn serve(
     let tasks = core.tasks.clone();
     tasks.spawn_local(async move {
         let _in_flight = InFlight::new(streams);
-        let mut exchange =
-            Exchange { client: Client::H2(client), local: core.local.clone(), limits: core.limits.clone() };
+        let mut exchange = Exchange::new(Client::H2(client), core.local.clone(), core.limits.clone());
         match indexed {
-            Ok(()) => request::serve(&core, exchange).await,
+            Ok(()) => request::serve(&core, &mut exchange).await,
             Err(failure) => respond::explain(&mut exchange, failure).await,
         }
     });

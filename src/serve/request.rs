@@ -5,9 +5,9 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 
 /// Has the request answered, by whoever is to answer it or, where that fails, by us.
-pub(super) async fn serve(core: &Core, mut exchange: Exchange<'_>) {
-    if let Err(failure) = route(core, &mut exchange).await {
-        respond::explain(&mut exchange, failure).await;
+pub(super) async fn serve(core: &Core, exchange: &mut Exchange<'_>) {
+    if let Err(failure) = route(core, exchange).await {
+        respond::explain(exchange, failure).await;
     }
 }
 

@@ -3,33 +3,34 @@
 use super::connections::Connections;
 use super::head::{self, Forwarding};
 use super::relay::{Ended, Relay};
-use super::tunnel;
 use crate::exchange::Exchange;
+use crate::exchange::tunnel::Tunnel;
 use crate::failure::Failure;
 use crate::pool::Lease;
 
-/// Passes the exchange to the worker whose place `lease` holds; the client has the whole response afterwards.
+/// Passes the exchange to the worker whose place `lease` holds; the client has the whole response afterwards, or
+/// the exchange a tunnel.
 ///
 /// # Errors
 /// What went wrong; [`Failure::retry`] says whether another worker may be asked. If part of a response has been sent
 /// ([`crate::exchange::Client::has_begun`]), the client can only be shown that the rest is missing.
 pub(crate) async fn forward(
     exchange: &mut Exchange<'_>,
-    lease: &Lease,
+    lease: Lease,
     connections: &Connections,
     forwarding: &Forwarding,
 ) -> Result<(), Failure> {
-    let worker = lease.worker();
+    let worker = lease.worker().clone();
     let mut request = head::write(&exchange.client, forwarding, &exchange.local.buffers);
     exchange.client.take_received_body(&mut request)?;
     // The worker may be closing a kept connection at this moment, and what streams by cannot be sent again.
     let reuse = exchange.client.body_is_done();
-    let mut stream = connections.connect(worker, reuse).await?;
+    let mut stream = connections.connect(&worker, reuse).await?;
     let ended = Relay::new(exchange, &mut stream, request).run().await?;
     match ended {
-        Ended::Reusable { promised_seconds } => connections.keep(worker, stream, promised_seconds),
+        Ended::Reusable { promised_seconds } => connections.keep(&worker, stream, promised_seconds),
         Ended::Spent => {}
-        Ended::Upgraded { first } => tunnel::run(exchange, stream, first).await,
+        Ended::Upgraded { first } => exchange.tunnel = Some(Tunnel { worker: stream, first, lease }),
     }
     Ok(())
 }

@@ -27,9 +27,9 @@ pub(crate) fn write(client: &Client<'_>, forwarding: &Forwarding, buffers: &Rc<B
     let mut run = start..head.fields.first().map_or(head.fields_end, |field| field.name.start as usize);
     let mut had_proto = false;
     for (index, field) in head.fields.iter().enumerate() {
-        had_proto |= field.known == Known::XForwardedProto;
         let line = head.line(index);
         if is_kept(head, index, bytes, forwarding) {
+            had_proto |= field.known == Known::XForwardedProto;
             run.end = line.end;
         } else {
             out.put(&bytes[run]);
@@ -67,7 +67,7 @@ fn is_kept(head: &RequestHead, index: usize, bytes: &[u8], forwarding: &Forwardi
         | Known::Http2Settings => false,
         Known::Upgrade => head.upgrade,
         // Merged into one line below.
-        Known::XForwardedFor => !forwarding.forwarded_for,
+        Known::XForwardedFor if forwarding.forwarded_for => false,
         Known::ContentLength => !head.contradictory_length,
         _ if head.connection.names_fields => {
             !fields::is_named_in_connection(&head.fields, bytes, field.name.in_bytes(bytes))

@@ -4,6 +4,5 @@ pub(crate) mod connections;
 pub(crate) mod forward;
 mod head;
 mod relay;
-mod tunnel;
 
 pub(crate) use self::head::Forwarding;

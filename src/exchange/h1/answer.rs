@@ -56,6 +56,7 @@ impl H1 {
         self.interim_sent |= head.status == 100;
         let end = head.end;
         let (bytes, start) = block.raw();
+        bytes[start + b"HTTP/1.".len()] = b'1';
         let start = response::rewrite_in_place(bytes, start, end, &head.dropped, b"");
         block.set_start(start);
         Ok(())
@@ -138,6 +139,7 @@ impl H1 {
 
     pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
         self.begun = true;
+        self.skip_received_body();
         self.persistent &= !reply.close && !self.local.is_draining() && self.body.is_done();
         let mut bytes = reply.head_text(self.connection_field(reply.status)).into_bytes();
         if self.head.method != Method::Head {

@@ -231,6 +231,15 @@ impl H1 {
         (self.stream, received, self.peer)
     }
 
+    /// Gives up the stream for a tunnel, with what the client has sent behind the head of its request.
+    pub(crate) fn into_stream(self) -> (Stream, Option<Block>) {
+        let early = self.input.and_then(|mut block| {
+            block.set_start(self.body_at);
+            (!block.is_empty()).then_some(block)
+        });
+        (self.stream, early)
+    }
+
     // The face of a client.
 
     pub(crate) fn head(&self) -> &RequestHead {
@@ -257,6 +266,14 @@ impl H1 {
         out.put(&received[..taken]);
         self.body_at += taken;
         Ok(())
+    }
+
+    /// Passes over what has been received of a body that nobody will read.
+    fn skip_received_body(&mut self) {
+        let received =
+            self.input.as_ref().map_or(&[][..], |block| &block.all()[self.body_at.min(block.end())..]);
+        // A body that makes no sense is never done, so the connection closes.
+        self.body_at += self.body.scan(received).unwrap_or(0);
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Block, Failure>> {
@@ -357,12 +374,5 @@ impl H1 {
 
     pub(crate) fn local(&self) -> &Rc<Local> {
         &self.local
-    }
-
-    /// What the client sent behind the head of its upgrade.
-    pub(crate) fn take_ahead(&mut self) -> Option<Block> {
-        let mut block = self.input.take()?;
-        block.set_start(self.body_at);
-        Some(block)
     }
 }
