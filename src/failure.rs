@@ -26,6 +26,8 @@ pub enum Retry {
     Never,
     /// The worker may have begun to act on it: only if doing it twice is doing it once.
     IfIdempotent,
+    /// The worker cannot have acted on it, but has seen some of it: a few times, as it may be what ends workers.
+    AFew,
     /// No worker has seen any of it.
     Always,
 }
@@ -77,6 +79,8 @@ pub enum Failure {
     ConnectTimeout,
     #[error("the worker closed the connection before it took the request")]
     NotSent,
+    #[error("the worker closed the connection before it had read the request")]
+    NotRead,
     #[error("the worker closed the connection before it answered")]
     ClosedBeforeAnswer,
     #[error("the worker closed the connection inside the head of its answer")]
@@ -127,6 +131,7 @@ impl Failure {
             Failure::ConnectRefused(_)
             | Failure::ConnectBusy
             | Failure::NotSent
+            | Failure::NotRead
             | Failure::ClosedBeforeAnswer
             | Failure::ClosedInHead
             | Failure::BadAnswer(_)
@@ -159,6 +164,7 @@ impl Failure {
             Failure::ConnectBusy => "connect_busy",
             Failure::ConnectTimeout => "connect_timeout",
             Failure::NotSent => "not_sent",
+            Failure::NotRead => "not_read",
             Failure::ClosedBeforeAnswer => "closed_before_answer",
             Failure::ClosedInHead => "closed_in_head",
             Failure::BadAnswer(_) => "bad_answer",
@@ -174,6 +180,7 @@ impl Failure {
             | Failure::ConnectBusy
             | Failure::ConnectTimeout
             | Failure::NotSent => Retry::Always,
+            Failure::NotRead => Retry::AFew,
             Failure::ClosedBeforeAnswer => Retry::IfIdempotent,
             _ => Retry::Never,
         }

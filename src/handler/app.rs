@@ -129,6 +129,10 @@ impl Attempts {
                 self.reached += 1;
                 exchange.client.head().method.is_idempotent() && self.reached <= MAX_REACHED
             }
+            Retry::AFew => {
+                self.reached += 1;
+                self.reached <= MAX_REACHED
+            }
             Retry::Always => {
                 self.unreached += 1;
                 Instant::now() < *self.give_up.get_or_insert_with(|| Instant::now() + patience)

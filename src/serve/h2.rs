@@ -58,13 +58,14 @@ pub(super) async fn run(core: Rc<Core>, client: H1) {
     let io = TokioIo::new(Rewound { received, at: 0, stream });
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let timer = core.local.clock.timer();
-    let idle_until = || core.local.clock.after(core.limits.idle_timeout);
-    timer.set(idle_until());
+    timer.set(core.local.clock.after(core.limits.idle_timeout));
     let mut ending = false;
     let ended = std::future::poll_fn(|cx| {
         timer.wakes(cx.waker());
-        if streams.in_flight.get() > 0 {
-            timer.set(idle_until());
+        let in_use = streams.in_flight.get() > 0;
+        if in_use {
+            let patience = if ending { core.limits.rate_grace } else { core.limits.idle_timeout };
+            timer.set(core.local.clock.after(patience));
         }
         if streams.given_up.get() > FREE_RESETS + streams.answered.get() {
             tracing::debug!("an HTTP/2 client resets most of what it asks for");
@@ -73,6 +74,10 @@ pub(super) async fn run(core: Rc<Core>, client: H1) {
         if !ending && (core.local.is_draining() || timer.is_due()) {
             ending = true;
             connection.as_mut().graceful_shutdown();
+            timer.set(core.local.clock.after(core.limits.rate_grace));
+        } else if ending && !in_use && timer.is_due() {
+            // What is left are ends of answers for which the client opens no window; hyper would wait for ever.
+            return Poll::Ready(Ok(()));
         }
         connection.as_mut().poll(cx)
     })

@@ -43,9 +43,9 @@ impl Connections {
         Connections { clock, kept: RefCell::default() }
     }
 
-    /// The connection used last that is still good, or a new one.
-    pub(crate) async fn connect(&self, worker: &Arc<Worker>) -> Result<Stream, Failure> {
-        if let Some(stream) = self.take_idle(worker.id()) {
+    /// A new connection, or, where that will do, the one used last that is still good.
+    pub(crate) async fn connect(&self, worker: &Arc<Worker>, reuse: bool) -> Result<Stream, Failure> {
+        if reuse && let Some(stream) = self.take_idle(worker.id()) {
             return Ok(stream);
         }
         match tokio::time::timeout(CONNECT_TIMEOUT, Stream::connect(worker.address())).await {

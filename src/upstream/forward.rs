@@ -21,9 +21,11 @@ pub(crate) async fn forward(
     forwarding: &Forwarding,
 ) -> Result<(), Failure> {
     let worker = lease.worker().clone();
-    let mut stream = connections.connect(&worker).await?;
     let mut request = head::write(&exchange.client, forwarding, &exchange.local.buffers);
     exchange.client.take_received_body(&mut request)?;
+    // The worker may be closing a kept connection at this moment, and what streams by cannot be sent again.
+    let reuse = exchange.client.body_is_done();
+    let mut stream = connections.connect(&worker, reuse).await?;
     let ended = Relay::new(exchange, &mut stream, request).run().await?;
     match ended {
         Ended::Reusable { promised_seconds } => connections.keep(&worker, stream, promised_seconds),

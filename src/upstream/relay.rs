@@ -4,6 +4,7 @@
 //! it has been taken by the other side, so a slow reader slows its writer and nothing piles up. Every piece is passed on
 //! when it comes.
 
+use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -245,6 +246,9 @@ impl<'r, 'c> Relay<'r, 'c> {
                         Poll::Pending
                     }
                     Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(self.take_head(block)),
+                    Poll::Ready(Err(error)) if block.is_empty() && self.was_left_unread(&error) => {
+                        Poll::Ready(Err(Failure::NotRead))
+                    }
                     Poll::Ready(_) if block.is_empty() && !self.answered_any => {
                         Poll::Ready(Err(Failure::ClosedBeforeAnswer))
                     }
@@ -266,6 +270,13 @@ impl<'r, 'c> Relay<'r, 'c> {
                 }
             }
         }
+    }
+
+    /// Whether the worker closed without having read the whole request, so that it cannot have acted on it. A Unix
+    /// socket is reset exactly then; a TCP connection for other reasons too.
+    fn was_left_unread(&self, error: &io::Error) -> bool {
+        let is_sent = self.is_asked() && !self.up_closed && !self.answered_any;
+        is_sent && matches!(self.worker, Stream::Unix(_)) && error.kind() == io::ErrorKind::ConnectionReset
     }
 
     /// Looks at a head, whole or not; interim ones go to the client and another is waited for.

@@ -23,9 +23,11 @@ mod tunnels;
 mod http2;
 
 // What is refused because it can be read in two ways.
+mod http2_strictness;
 mod strictness;
 
 // What is bounded.
+mod http2_abuse;
 mod limits;
 
 // Who gets a request, and what happens when there is no place for it.
@@ -33,6 +35,9 @@ mod pool;
 
 // The processes that answer: their life,
 mod workers;
+
+// what their death and their sleep may cost,
+mod faults;
 
 // and their end.
 mod ending;

@@ -23,6 +23,8 @@ impl H1 {
         self.until_close = decoded || head.framing == Framing::UntilClose;
         self.decoder = decoded.then(Chunked::default);
         self.persistent &= !self.until_close && !self.local.is_draining() && head.status != 101;
+        // A worker that closes takes no more of the body, and what follows it could not be found.
+        self.persistent &= head.persistent || self.body.is_done();
         let mut added = [0_u8; HEADROOM];
         let mut rest = &mut added[..];
         if !head.has_date && head.status >= 200 {

@@ -4,6 +4,7 @@ mod client;
 mod command;
 mod eventually;
 mod fake_worker;
+pub(crate) mod frames;
 mod host;
 mod npm;
 mod processes;
