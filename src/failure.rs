@@ -26,7 +26,7 @@ pub enum Retry {
     Never,
     /// The worker may have begun to act on it: only if doing it twice is doing it once.
     IfIdempotent,
-    /// The worker cannot have acted on it, but has seen some of it: a few times, as it may be what ends workers.
+    /// A worker was sent it and did not read it: a few times, in case it is what ends workers after all.
     AFew,
     /// No worker has seen any of it.
     Always,

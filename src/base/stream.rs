@@ -25,6 +25,8 @@ pub(crate) struct Stream {
     /// succeed.
     unread: Cell<bool>,
     unwritten: Cell<bool>,
+    /// Connected by us to a Unix socket.
+    to_unix_socket: bool,
 }
 
 /// The direction towards us; for a task of its own.
@@ -40,7 +42,8 @@ impl Stream {
         reason = "what the constructor cannot check, that the descriptor stays, an OwnedFd guarantees"
     )]
     pub(crate) fn new(socket: OwnedFd) -> io::Result<Stream> {
-        Ok(Stream { socket: AsyncFd::new(socket)?, unread: Cell::new(true), unwritten: Cell::new(true) })
+        let (unread, unwritten) = (Cell::new(true), Cell::new(true));
+        Ok(Stream { socket: AsyncFd::new(socket)?, unread, unwritten, to_unix_socket: false })
     }
 
     pub(crate) async fn connect(address: &Address) -> io::Result<Stream> {
@@ -60,7 +63,8 @@ impl Stream {
             Err(rustix::io::Errno::INPROGRESS) => return Stream::connected(socket).await,
             Err(error) => return Err(error.into()),
         }
-        Stream::new(socket)
+        let to_unix_socket = matches!(address, Address::Unix(_));
+        Ok(Stream { to_unix_socket, ..Stream::new(socket)? })
     }
 
     /// Waits for the outcome of a connection under way; TCP only.
@@ -124,6 +128,10 @@ impl Stream {
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
+    }
+
+    pub(crate) fn is_to_unix_socket(&self) -> bool {
+        self.to_unix_socket
     }
 
     /// Ends our half: the other side reads an end of stream, and may go on sending.

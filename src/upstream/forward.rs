@@ -2,7 +2,7 @@
 
 use super::connections::Connections;
 use super::head::{self, Forwarding};
-use super::relay::{Ended, Relay};
+use super::relay::{Ended, Relay, is_small};
 use crate::exchange::Exchange;
 use crate::exchange::tunnel::Tunnel;
 use crate::failure::Failure;
@@ -23,8 +23,9 @@ pub(crate) async fn forward(
     let worker = lease.worker().clone();
     let mut request = head::write(&exchange.client, forwarding, &exchange.local.buffers);
     exchange.client.take_received_body(&mut request)?;
-    // The worker may be closing a kept connection at this moment, and what streams by cannot be sent again.
-    let reuse = exchange.client.body_is_done();
+    // The worker may be closing a kept connection at this moment: only for what can then be sent again.
+    let repeatable = exchange.client.head().method.is_idempotent() && exchange.client.body_is_done();
+    let reuse = repeatable || is_small(&exchange.client, &request);
     let mut stream = connections.connect(&worker, reuse).await?;
     let ended = Relay::new(exchange, &mut stream, request).run().await?;
     match ended {

@@ -23,6 +23,14 @@ const MAX_ANSWER_HEAD_BYTES: usize = 64 * 1024;
 /// How long a worker may think about `Expect: 100-continue` before we tell the client to go on.
 const CONTINUE_PATIENCE: Duration = Duration::from_millis(400);
 
+/// What any HTTP server asks its socket for at the least: Go 4 KiB, Python 8, PHP 8, Ruby 16, Node 64.
+const READ_AT_ONCE_BYTES: usize = 4 * 1024;
+
+/// Whether `request` is complete and a worker reads it in one piece or not at all.
+pub(super) fn is_small(client: &Client<'_>, request: &Block) -> bool {
+    client.body_is_done() && request.filled().len() <= READ_AT_ONCE_BYTES
+}
+
 /// What has been received of the response.
 enum Answer {
     /// Its head, as far as it came.
@@ -52,6 +60,8 @@ pub(crate) struct Relay<'r, 'c> {
     asked: Asked,
     /// On the way to the worker.
     up: Option<Block>,
+    /// The request is all here, and no larger than what a worker reads at once.
+    is_small: bool,
     /// Any byte of the request has been taken by the worker's socket.
     sent_any: bool,
     /// The worker takes no more of the request; its answer may still come.
@@ -79,6 +89,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             if waits_for_continue { exchange.local.clock.after(CONTINUE_PATIENCE) } else { Tick::NEVER };
         Relay {
             asked: exchange.client.asked(),
+            is_small: is_small(&exchange.client, &request),
             exchange,
             worker,
             up: Some(request),
@@ -272,11 +283,15 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
     }
 
-    /// Whether the worker closed without having read the whole request, so that it cannot have acted on it. A Unix
-    /// socket is reset exactly then; a TCP connection for other reasons too.
+    /// Whether the worker closed without having read any of the request, so that it cannot have acted on it. A Unix
+    /// socket is reset exactly when something is left unread; a TCP connection for other reasons too. Of a small
+    /// request something is left only if all of it is, as everybody reads that much at once.
     fn was_left_unread(&self, error: &io::Error) -> bool {
         let is_sent = self.is_asked() && !self.up_closed && !self.answered_any;
-        is_sent && matches!(self.worker, Stream::Unix(_)) && error.kind() == io::ErrorKind::ConnectionReset
+        is_sent
+            && self.is_small
+            && self.worker.is_to_unix_socket()
+            && error.kind() == io::ErrorKind::ConnectionReset
     }
 
     /// Looks at a head, whole or not; interim ones go to the client and another is waited for.
