@@ -235,6 +235,7 @@ impl Cores {
             let body = move || {
                 // Dropped when the thread ends, however it does.
                 let _running = running;
+                tend::take_short_turns();
                 if let Err(error) = serve::run(core) {
                     tracing::error!(%error, index, "a core could not start");
                 }

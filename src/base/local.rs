@@ -5,11 +5,13 @@ use std::rc::Rc;
 
 use super::buffers::Buffers;
 use super::clock::Clock;
+use super::pipe::Pipes;
 
 #[derive(Default)]
 pub(crate) struct Local {
     pub(crate) buffers: Rc<Buffers>,
     pub(crate) clock: Rc<Clock>,
+    pub(crate) pipes: Rc<Pipes>,
     draining: Cell<bool>,
 }
 

@@ -6,4 +6,5 @@ pub(crate) mod clock;
 pub(crate) mod drain;
 pub(crate) mod local;
 pub(crate) mod padded;
+pub(crate) mod pipe;
 pub(crate) mod stream;

@@ -15,9 +15,11 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect,
     getpeername, getsockname, recv, send, shutdown, socket_with,
 };
+use rustix::pipe::{SpliceFlags, splice};
 use tokio::io::unix::AsyncFd;
 
 use super::address::Address;
+use super::pipe::Pipe;
 
 pub(crate) struct Stream {
     socket: AsyncFd<OwnedFd>,
@@ -123,6 +125,39 @@ impl Stream {
                     }
                     return Poll::Ready(Ok(n));
                 }
+                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// Moves up to `most` bytes into an empty pipe; 0 is the end of the stream.
+    pub(crate) fn poll_fill(
+        &self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
+            let socket = ready.get_inner();
+            match pipe.fill(|end| splice(socket, None, end, None, most, SpliceFlags::NONBLOCK)) {
+                Ok(n) => return Poll::Ready(Ok(n)),
+                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// Moves what the socket takes out of a pipe.
+    pub(crate) fn poll_empty(&self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_write_ready(cx))?;
+            let (socket, held) = (ready.get_inner(), pipe.held());
+            match pipe.empty(|end| splice(end, None, socket, None, held, SpliceFlags::NONBLOCK)) {
+                Ok(n) => return Poll::Ready(Ok(n)),
                 Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),

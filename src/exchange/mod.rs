@@ -21,6 +21,7 @@ use self::tunnel::Tunnel;
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
 use crate::base::local::Local;
+use crate::base::pipe::Pipe;
 use crate::config::limits::Limits;
 use crate::failure::Failure;
 use crate::http1::Version;
@@ -136,6 +137,23 @@ impl Client<'_> {
     /// Sends bytes of the response, framed as the worker framed them; how many were taken.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, client => client.poll_send(cx, bytes))
+    }
+
+    /// Whether bytes of the response may bypass this process: they go to the socket as the worker framed them.
+    pub(crate) fn takes_pipes(&self) -> bool {
+        matches!(self, Client::H1(client) if client.takes_pipes())
+    }
+
+    /// Sends what a pipe holds; how much was taken. Only if the client takes pipes.
+    pub(crate) fn poll_send_pipe(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Client::H1(client) => client.stream().poll_empty(cx, pipe),
+            Client::H2(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
     }
 
     /// Everything has been sent: the response is whole.

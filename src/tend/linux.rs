@@ -110,3 +110,46 @@ pub(super) fn reap(process: u32) {
 fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().filter(|&number| number > 1).map(Pid::from_raw)
 }
+
+/// Asks the scheduler for short turns of this thread: a thread that passes requests on does so within microseconds, and
+/// should not wait for the full turn of a worker that computes. Its share of the processor stays what it is.
+///
+/// Linux 6.12 and later know of it; elsewhere nothing happens.
+#[expect(unsafe_code, reason = "neither nix nor rustix has sched_setattr")]
+pub(crate) fn take_short_turns() {
+    /// `struct sched_attr` as of its first version, which every kernel understands.
+    #[repr(C)]
+    struct Attributes {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        runtime_ns: u64,
+        deadline_ns: u64,
+        period_ns: u64,
+    }
+    /// The least the kernel allows.
+    const TURN_NS: u64 = 100_000;
+    let mut attributes = Attributes {
+        size: size_of::<Attributes>() as u32,
+        policy: 0,
+        flags: 0,
+        nice: 0,
+        priority: 0,
+        runtime_ns: 0,
+        deadline_ns: 0,
+        period_ns: 0,
+    };
+    // SAFETY: both calls are given a struct of the size it says it has, which lives longer than the call; they concern
+    // the calling thread only.
+    unsafe {
+        if nix::libc::syscall(nix::libc::SYS_sched_getattr, 0, &raw mut attributes, attributes.size, 0) != 0 {
+            return;
+        }
+        attributes.runtime_ns = TURN_NS;
+        attributes.flags = 0;
+        // A refusal leaves the thread as it was.
+        nix::libc::syscall(nix::libc::SYS_sched_setattr, 0, &raw const attributes, 0);
+    }
+}

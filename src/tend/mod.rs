@@ -27,7 +27,7 @@ use std::time::Duration;
 pub(crate) use self::budget::RestartLimits;
 pub(crate) use self::house::House;
 pub(crate) use self::keeper::{SUBCOMMAND as KEEPER_SUBCOMMAND, keeper_main};
-pub(crate) use self::linux::raise_descriptor_limit;
+pub(crate) use self::linux::{raise_descriptor_limit, take_short_turns};
 pub(crate) use self::slots::tend;
 pub(crate) use self::spawn::{CommandLine, CommandNotFound};
 pub(crate) use self::state::Exit;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::base::buffers::Block;
 use crate::base::clock::Tick;
+use crate::base::pipe::Pipe;
 use crate::base::stream::Stream;
 use crate::exchange::h1::HEADROOM;
 use crate::exchange::{Client, Exchange};
@@ -20,6 +21,9 @@ use crate::http1::response::{Asked, ResponseHead};
 
 /// The head of a response may be as large as iisnode allows.
 const MAX_ANSWER_HEAD_BYTES: usize = 64 * 1024;
+/// Bodies from here on are worth the calls that a pipe costs.
+const PIPED_FROM_BYTES: u64 = 256 * 1024;
+const PIPED_AT_ONCE_BYTES: usize = 1024 * 1024;
 /// How long a worker may think about `Expect: 100-continue` before we tell the client to go on.
 const CONTINUE_PATIENCE: Duration = Duration::from_millis(400);
 
@@ -68,6 +72,8 @@ pub(crate) struct Relay<'r, 'c> {
     up_closed: bool,
     /// On the way to the client.
     down: Option<Block>,
+    /// The rest of a large body goes through here.
+    pipe: Option<Pipe>,
     answer: Answer,
     answered_any: bool,
     reusable: bool,
@@ -96,6 +102,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             sent_any: false,
             up_closed: false,
             down: None,
+            pipe: None,
             answer: Answer::Head(None),
             answered_any: false,
             reusable: false,
@@ -216,19 +223,16 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
         if let Some(block) = &mut self.down {
             let Poll::Ready(sent) = self.exchange.client.poll_send(cx, block.filled()) else {
-                if self.response_due == Tick::NEVER && self.exchange.limits.response_rate > 0 {
-                    self.response_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
-                }
+                self.await_reader();
                 return Poll::Pending;
             };
             let sent = sent.map_err(|_| Failure::ClientGone)?;
             block.consume(sent);
-            if block.is_empty() {
+            let is_empty = block.is_empty();
+            if is_empty {
                 self.down = None;
-                self.response_due = Tick::NEVER;
-            } else {
-                self.response_due = self.earned(self.response_due, sent, self.exchange.limits.response_rate);
             }
+            self.reader_took(sent, is_empty);
             return Poll::Ready(Ok(()));
         }
         match &mut self.answer {
@@ -265,6 +269,10 @@ impl<'r, 'c> Relay<'r, 'c> {
                     }
                     Poll::Ready(_) => Poll::Ready(Err(Failure::ClosedInHead)),
                 }
+            }
+            Answer::Body(Body::Length(left)) if self.pipe.is_some() => {
+                let left = *left;
+                self.poll_pipe(cx, left)
             }
             Answer::Body(body) => {
                 let mut block = self.exchange.local.buffers.large();
@@ -330,6 +338,7 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
         self.exchange.client.begin(&mut block, &head)?;
         self.down = Some(block);
+        self.pipe_the_rest();
         Ok(())
     }
 
@@ -355,6 +364,32 @@ impl<'r, 'c> Relay<'r, 'c> {
         Ok(())
     }
 
+    /// Moves `left` bytes of the body one piece further, past this process.
+    fn poll_pipe(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<Result<(), Failure>> {
+        let Some(pipe) = &mut self.pipe else { return Poll::Pending };
+        if pipe.is_empty() && left > 0 {
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(PIPED_AT_ONCE_BYTES);
+            let n = match ready!(self.worker.poll_fill(cx, pipe, most)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(Failure::Truncated)),
+                Ok(n) => n,
+            };
+            self.answer = Answer::Body(Body::Length(left - n as u64));
+            return Poll::Ready(Ok(()));
+        }
+        let Poll::Ready(sent) = self.exchange.client.poll_send_pipe(cx, pipe) else {
+            self.await_reader();
+            return Poll::Pending;
+        };
+        let sent = sent.map_err(|_| Failure::ClientGone)?;
+        let is_empty = pipe.is_empty();
+        self.reader_took(sent, is_empty);
+        if is_empty && left == 0 {
+            self.pipe = None;
+            self.answer = Answer::Done;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn take_body(&mut self, mut block: Block) -> Result<(), Failure> {
         let Answer::Body(body) = &mut self.answer else { return Ok(()) };
         let received = block.filled().len();
@@ -372,7 +407,33 @@ impl<'r, 'c> Relay<'r, 'c> {
         Ok(())
     }
 
+    /// A body that is large, whose length is known and that needs no looking into, goes on past this process.
+    fn pipe_the_rest(&mut self) {
+        if let Answer::Body(Body::Length(left)) = self.answer
+            && left >= PIPED_FROM_BYTES
+            && self.exchange.client.takes_pipes()
+        {
+            // Without descriptors for it, it is copied.
+            self.pipe = self.exchange.local.pipes.open().ok();
+        }
+    }
+
     // Time.
+
+    /// The client has not taken what waits for it.
+    fn await_reader(&mut self) {
+        if self.response_due == Tick::NEVER && self.exchange.limits.response_rate > 0 {
+            self.response_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
+        }
+    }
+
+    /// The client has taken `bytes` of what waits for it, or all.
+    fn reader_took(&mut self, bytes: usize, all: bool) {
+        self.response_due = match all {
+            true => Tick::NEVER,
+            false => self.earned(self.response_due, bytes, self.exchange.limits.response_rate),
+        };
+    }
 
     /// `due` moved on by the time in which `bytes` are expected at `rate`, and by no more than the grace from now.
     fn earned(&self, due: Tick, bytes: usize, rate: u64) -> Tick {

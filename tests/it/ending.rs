@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Host, PATIENCE, RawClient, Site, alive, eventually, holds_for, workers_of};
+use crate::harness::{
+    Host, PATIENCE, RawClient, Site, alive, children_of, eventually, holds_for, workers_of,
+};
 
 #[test]
 fn sigterm_and_sigint_finish_what_is_in_flight_and_exit_with_0() {
@@ -127,6 +129,25 @@ fn the_folder_of_the_sockets_is_removed() {
     assert!(socket.exists());
     host.stop();
     assert!(!socket.parent().unwrap().exists(), "{} is left", socket.parent().unwrap().display());
+}
+
+/// The keeper outlives the host for a moment, to end what the kernel does not end with it.
+#[test]
+fn nothing_is_left_of_a_host_that_is_killed_not_even_grandchildren() {
+    let site = Site::with_app("grandchild");
+    let mut host = Host::of(site.path()).instances(1).start();
+    let grandchild = RawClient::connect(&host).get("/").text().parse::<u32>().unwrap();
+    let family = [children_of(host.pid()), vec![grandchild]].concat();
+    let environment = std::fs::read(format!("/proc/{}/environ", workers_of(host.pid())[0])).unwrap();
+    let port = environment.split(|&byte| byte == 0).find_map(|variable| variable.strip_prefix(b"PORT="));
+    let socket = Path::new(std::str::from_utf8(port.unwrap()).unwrap()).to_owned();
+    assert!(socket.exists() && family.iter().all(|&pid| alive(pid)));
+    host.signal(Signal::SIGKILL);
+    host.wait_for_end();
+    eventually(PATIENCE, "the end of the workers, their children and the keeper", || {
+        family.iter().all(|&pid| !alive(pid)).then_some(())
+    });
+    assert!(!socket.parent().unwrap().exists(), "the folder of the sockets is left");
 }
 
 /// Ending while the workers have not even started takes no longer than ending them.

@@ -82,6 +82,18 @@ fn help_of_run() -> String {
     String::from_utf8(output.stdout).expect("help is UTF-8")
 }
 
+#[test]
+fn the_table_of_limits_is_the_programs() {
+    let readme = read("README.md");
+    let told = readme.split("<!-- limits -->").nth(1).and_then(|rest| rest.split("<!-- /limits -->").next());
+    let mut table = "\n| name | default | allowed | what it bounds |\n|---|---|---|---|\n".to_owned();
+    for limit in ostler::config::limits::LIMITS {
+        let (name, default, allowed, doc) = (limit.name, limit.default, limit.allowed.expected(), limit.doc);
+        table.push_str(&format!("| `{name}` | {default} | {allowed} | {doc} |\n"));
+    }
+    assert_eq!(told, Some(&*table), "put this table between the marks of README.md:\n{table}");
+}
+
 /// Words that begin with two hyphens and a letter.
 fn flags(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))

@@ -88,6 +88,10 @@ impl H1 {
         self.poll_send_data(cx, bytes)
     }
 
+    pub(crate) fn takes_pipes(&self) -> bool {
+        self.decoder.is_none()
+    }
+
     /// Sends the data of one chunk, or what of it the client takes; how much of `bytes` that was.
     fn poll_send_data(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(decoder) = &mut self.decoder else { return Poll::Ready(Ok(bytes.len())) };
