@@ -46,6 +46,45 @@ fn bytes_a_client_sends_before_the_101_reach_the_worker_after_it() {
     assert_eq!(client.read_exact(4), b"fine");
 }
 
+/// Large pieces take another way through the host than messages; going back and forth between the two loses nothing.
+#[test]
+fn bulk_and_messages_take_turns_in_one_tunnel() {
+    const BULK: usize = 8 * 1024 * 1024;
+    let worker = FakeWorker::scripted(|wire, _| {
+        wire.read_head();
+        wire.send(SWITCH);
+        for round in 0..3 {
+            assert_eq!(wire.read_exact(5), b"more?");
+            let bulk = pattern(BULK, round);
+            wire.send(&bulk);
+            assert!(wire.read_exact(BULK) == bulk, "what came back in round {round} is something else");
+            wire.send("thanks");
+        }
+        wire.time_to_end();
+    });
+    let host = Host::before([&worker]).start();
+    let mut client = RawClient::connect(&host);
+    client.send(UPGRADE);
+    client.read_head();
+    for round in 0..3 {
+        client.send("more?");
+        let bulk = client.read_exact(BULK);
+        assert!(bulk == pattern(BULK, round), "what came in round {round} is something else");
+        client.send(&bulk);
+        assert_eq!(client.read_exact(6), b"thanks");
+    }
+}
+
+/// Bytes that repeat nowhere soon, so that a lost or doubled piece shows.
+fn pattern(length: usize, seed: u8) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_u32 ^ u32::from(seed);
+    let next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
 /// One side may finish and still listen to the other.
 #[test]
 fn half_a_close_is_half_a_close() {
