@@ -3,6 +3,7 @@
 pub(crate) mod connections;
 pub(crate) mod forward;
 mod head;
+mod pace;
 mod relay;
 
 pub(crate) use self::head::Forwarding;

@@ -8,6 +8,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::pace::{Overdue, Pace};
 use crate::base::buffers::Block;
 use crate::base::clock::Tick;
 use crate::base::pipe::Pipe;
@@ -79,20 +80,16 @@ pub(crate) struct Relay<'r, 'c> {
     reusable: bool,
     promised_seconds: Option<u32>,
     upgraded: bool,
-    /// When the body's sender, or the response's reader, has been too slow; never while we do not wait for them.
-    body_due: Tick,
-    response_due: Tick,
-    continue_due: Tick,
-    /// When we stop waiting for the rest of a request that has been answered already.
-    rest_due: Tick,
+    pace: Pace,
 }
 
 impl<'r, 'c> Relay<'r, 'c> {
     /// `request` begins with the head as the worker is to get it.
     pub(crate) fn new(exchange: &'r mut Exchange<'c>, worker: &'r mut Stream, request: Block) -> Self {
-        let waits_for_continue = matches!(&exchange.client, Client::H1(client) if client.needs_continue());
-        let continue_due =
-            if waits_for_continue { exchange.local.clock.after(CONTINUE_PATIENCE) } else { Tick::NEVER };
+        let mut pace = Pace::new(exchange.local.clock.clone(), exchange.limits.clone());
+        if matches!(&exchange.client, Client::H1(client) if client.needs_continue()) {
+            pace.await_word(CONTINUE_PATIENCE);
+        }
         Relay {
             asked: exchange.client.asked(),
             is_small: is_small(&exchange.client, &request),
@@ -108,10 +105,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             reusable: false,
             promised_seconds: None,
             upgraded: false,
-            body_due: Tick::NEVER,
-            response_due: Tick::NEVER,
-            continue_due,
-            rest_due: Tick::NEVER,
+            pace,
         }
     }
 
@@ -171,8 +165,7 @@ impl<'r, 'c> Relay<'r, 'c> {
     fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if let Some(block) = &mut self.up {
             let Poll::Ready(sent) = self.worker.poll_write(cx, block.filled()) else {
-                // It is the worker who is slow, not the client.
-                self.body_due = Tick::NEVER;
+                self.pace.await_worker();
                 return Poll::Pending;
             };
             match sent {
@@ -197,17 +190,12 @@ impl<'r, 'c> Relay<'r, 'c> {
             };
         }
         let Poll::Ready(block) = client.poll_body(cx) else {
-            if self.body_due == Tick::NEVER && self.exchange.limits.body_rate > 0 {
-                self.body_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
-            }
+            self.pace.await_body();
             return Poll::Pending;
         };
         let block = block?;
-        self.continue_due = Tick::NEVER;
-        self.body_due = match self.exchange.client.body_is_done() {
-            true => Tick::NEVER,
-            false => self.earned(self.body_due, block.filled().len(), self.exchange.limits.body_rate),
-        };
+        self.pace.word_came();
+        self.pace.body_came(block.filled().len(), self.exchange.client.body_is_done());
         if !block.is_empty() {
             self.up = Some(block);
         }
@@ -223,7 +211,7 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
         if let Some(block) = &mut self.down {
             let Poll::Ready(sent) = self.exchange.client.poll_send(cx, block.filled()) else {
-                self.await_reader();
+                self.pace.await_reader();
                 return Poll::Pending;
             };
             let sent = sent.map_err(|_| Failure::ClientGone)?;
@@ -232,7 +220,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             if is_empty {
                 self.down = None;
             }
-            self.reader_took(sent, is_empty);
+            self.pace.reader_took(sent, is_empty);
             return Poll::Ready(Ok(()));
         }
         match &mut self.answer {
@@ -319,7 +307,7 @@ impl<'r, 'c> Relay<'r, 'c> {
         if head.is_interim() {
             return self.pass_interim(block, head);
         }
-        self.continue_due = Tick::NEVER;
+        self.pace.word_came();
         self.reusable = head.persistent;
         self.promised_seconds = head.keep_alive_seconds;
         let mut body = Body::new(head.framing);
@@ -377,12 +365,12 @@ impl<'r, 'c> Relay<'r, 'c> {
             return Poll::Ready(Ok(()));
         }
         let Poll::Ready(sent) = self.exchange.client.poll_send_pipe(cx, pipe) else {
-            self.await_reader();
+            self.pace.await_reader();
             return Poll::Pending;
         };
         let sent = sent.map_err(|_| Failure::ClientGone)?;
         let is_empty = pipe.is_empty();
-        self.reader_took(sent, is_empty);
+        self.pace.reader_took(sent, is_empty);
         if is_empty && left == 0 {
             self.pipe = None;
             self.answer = Answer::Done;
@@ -418,61 +406,31 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
     }
 
-    // Time.
-
-    /// The client has not taken what waits for it.
-    fn await_reader(&mut self) {
-        if self.response_due == Tick::NEVER && self.exchange.limits.response_rate > 0 {
-            self.response_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
-        }
-    }
-
-    /// The client has taken `bytes` of what waits for it, or all.
-    fn reader_took(&mut self, bytes: usize, all: bool) {
-        self.response_due = match all {
-            true => Tick::NEVER,
-            false => self.earned(self.response_due, bytes, self.exchange.limits.response_rate),
-        };
-    }
-
-    /// `due` moved on by the time in which `bytes` are expected at `rate`, and by no more than the grace from now.
-    fn earned(&self, due: Tick, bytes: usize, rate: u64) -> Tick {
-        if due == Tick::NEVER || rate == 0 {
-            return due;
-        }
-        let earned = Duration::from_millis(bytes as u64 * 1000 / rate);
-        due.plus(earned).min(self.exchange.local.clock.after(self.exchange.limits.rate_grace))
-    }
-
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if self.is_answered() && self.rest_due == Tick::NEVER {
-            self.rest_due = self.exchange.local.clock.after(self.exchange.limits.rate_grace);
+        if self.is_answered() {
+            self.pace.await_rest();
         }
-        let due = self.body_due.min(self.response_due).min(self.continue_due).min(self.rest_due);
-        if due == Tick::NEVER {
+        let timer = self.exchange.client.timer();
+        if self.pace.due() == Tick::NEVER {
+            timer.clear();
             return Poll::Pending;
         }
-        let now = self.exchange.local.clock.now();
-        if self.is_answered() && self.body_due.min(self.rest_due) <= now {
-            self.close_up();
-            return Poll::Ready(Ok(()));
-        }
-        if self.body_due <= now {
-            return Poll::Ready(Err(Failure::BodyTooSlow));
-        }
-        if self.response_due <= now {
-            return Poll::Ready(Err(Failure::ClientTooSlow));
-        }
-        if self.continue_due <= now
-            && let Client::H1(client) = &mut self.exchange.client
-        {
-            ready!(client.poll_continue(cx)).map_err(|_| Failure::ClientGone)?;
-            self.continue_due = Tick::NEVER;
-            return self.poll_deadlines(cx);
+        match self.pace.overdue() {
+            None => {}
+            Some(Overdue::Rest) => return Poll::Ready(Ok(())),
+            Some(Overdue::Body) if self.is_answered() => return Poll::Ready(Ok(())),
+            Some(Overdue::Body) => return Poll::Ready(Err(Failure::BodyTooSlow)),
+            Some(Overdue::Response) => return Poll::Ready(Err(Failure::ClientTooSlow)),
+            Some(Overdue::Word) => {
+                if let Client::H1(client) = &mut self.exchange.client {
+                    ready!(client.poll_continue(cx)).map_err(|_| Failure::ClientGone)?;
+                }
+                self.pace.word_came();
+            }
         }
         let timer = self.exchange.client.timer();
         timer.wakes(cx.waker());
-        timer.set(due);
+        timer.set(self.pace.due());
         Poll::Pending
     }
 }
