@@ -4,13 +4,14 @@
 //! that started them. The data plane is one thread per core. Ending is ordered: listeners close, requests in flight
 //! end, then workers are stopped, then the process ends.
 
+use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::address::Address;
@@ -62,6 +63,8 @@ pub(crate) enum HostError {
     Command { application: String, cause: CommandNotFound },
     #[error("cannot make a private folder for the workers' sockets: {0}")]
     Sockets(io::Error),
+    #[error("a core ended by itself; the host has stopped with it")]
+    CoreLost,
     #[error("{what}: {cause}")]
     System { what: &'static str, cause: io::Error },
 }
@@ -134,8 +137,9 @@ async fn control(plan: HostPlan, mut bound: Vec<Bound>, descriptors: u64) -> Res
             }
         }
     };
+    let lost = Cell::new(false);
     let ending = async {
-        end_in_order(signals, &mut cores, &drain, plan.limits.grace).await;
+        end_in_order(signals, &mut cores, &drain, plan.limits.grace, &console, &lost).await;
         std::future::pending().await
     };
     tokio::select! {
@@ -145,16 +149,30 @@ async fn control(plan: HostPlan, mut bound: Vec<Bound>, descriptors: u64) -> Res
     }
     drop(house);
     console.flush(Duration::from_secs(1));
-    Ok(())
+    if lost.get() { Err(HostError::CoreLost) } else { Ok(()) }
 }
 
 /// Listeners close and requests in flight end, within the grace; then the workers' turn has come. A second signal
 /// ends all of it at once.
-async fn end_in_order(mut signals: Signals, cores: &mut Cores, drain: &Drain, grace: Duration) {
-    signals.next().await;
-    cores.drain.cancel();
+async fn end_in_order(
+    mut signals: Signals,
+    cores: &mut Cores,
+    drain: &Drain,
+    grace: Duration,
+    console: &Console,
+    lost: &Cell<bool>,
+) {
     tokio::select! {
-        () = cores.ended() => drain.request(),
+        () = signals.next() => {}
+        () = cores.one_ended() => lost.set(true),
+    }
+    cores.drain.cancel();
+    console.say(
+        Stream::Out,
+        &format!("stopping requests may finish for {grace:?}; a second signal ends at once"),
+    );
+    tokio::select! {
+        () = cores.all_ended() => drain.request(),
         () = tokio::time::sleep(grace) => {
             cores.halt.cancel();
             drain.request();
@@ -195,7 +213,8 @@ impl Signals {
 struct Cores {
     drain: CancellationToken,
     halt: CancellationToken,
-    running: Vec<oneshot::Receiver<()>>,
+    /// A word from each that ends; closed when all have.
+    ended: mpsc::Receiver<()>,
 }
 
 impl Cores {
@@ -214,8 +233,8 @@ impl Cores {
         let world = Arc::new(World { handler: Handler::App(app) });
         let (spread, inboxes) = Spread::new(plan.threads);
         let spread = Arc::new(spread);
-        let mut cores =
-            Cores { drain: CancellationToken::new(), halt: CancellationToken::new(), running: Vec::new() };
+        let (running, ended) = mpsc::channel(plan.threads);
+        let cores = Cores { drain: CancellationToken::new(), halt: CancellationToken::new(), ended };
         for (index, inbox) in inboxes.into_iter().enumerate() {
             let listeners: Vec<Listener> =
                 bound.iter_mut().filter_map(|bound| bound.per_core.pop()).collect();
@@ -230,10 +249,8 @@ impl Cores {
                 drain: cores.drain.clone(),
                 halt: cores.halt.clone(),
             };
-            let (running, ended) = oneshot::channel::<()>();
-            cores.running.push(ended);
+            let running = Running(running.clone());
             let body = move || {
-                // Dropped when the thread ends, however it does.
                 let _running = running;
                 tend::take_short_turns();
                 if let Err(error) = serve::run(core) {
@@ -248,11 +265,22 @@ impl Cores {
         Ok(cores)
     }
 
-    async fn ended(&mut self) {
-        for core in &mut self.running {
-            // The sender is only ever dropped.
-            let _ = core.await;
-        }
+    async fn one_ended(&mut self) {
+        self.ended.recv().await;
+    }
+
+    async fn all_ended(&mut self) {
+        while self.ended.recv().await.is_some() {}
+    }
+}
+
+/// Held by a core's thread; tells when that ends, however it does.
+struct Running(mpsc::Sender<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // There is room for one word of each core; nobody listens only when the host ends anyway.
+        let _ = self.0.try_send(());
     }
 }
 
@@ -300,16 +328,15 @@ async fn report(
     slots: usize,
     started: Instant,
 ) -> std::convert::Infallible {
-    let mut ready = 0;
+    let mut seen = vec![false; slots];
     while let Some(progress) = news.recv().await {
         match progress {
             Progress::WorkerReady { slot, pid, after } => {
-                ready += 1;
-                if ready == slots {
+                let back = std::mem::replace(&mut seen[slot], true);
+                if !back && seen.iter().all(|seen| *seen) {
                     let ms = started.elapsed().as_millis();
-                    let workers = if slots == 1 { "worker" } else { "workers" };
-                    console.say(Stream::Out, &format!("workers  {slots} {workers} of it ready in {ms} ms"));
-                } else if ready > slots {
+                    console.say(Stream::Out, &format!("workers  {slots} ready in {ms} ms"));
+                } else if back {
                     let ms = after.as_millis();
                     console.say(
                         Stream::Out,

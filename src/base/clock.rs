@@ -1,7 +1,8 @@
 //! Coarse time for one core: one tick for all its connections instead of a timer for each.
 //!
 //! A deadline is a number in a table; setting one is a store. The tick walks the table (10,000 entries take some
-//! microseconds) and wakes those whose time is up. Without connections nothing ticks.
+//! microseconds) and wakes those whose time is up. Without connections, of
+//! clients or to workers, nothing ticks.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 
 /// How late a deadline may be noticed.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
+pub(crate) const TICKS_PER_SECOND: u64 = 10;
 
 /// A moment on the core's clock, in ticks since the core began. 2^32 ticks are 13 years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,11 +83,13 @@ impl Clock {
         Timer { clock: self.clone(), index }
     }
 
-    /// Ticks for ever; `every` is called once a second for the core's own housekeeping.
-    pub(crate) async fn run(&self, every: impl Fn()) {
+    /// Ticks for ever; `every` is called once a second for the core's own housekeeping, and says whether there is more
+    /// of it to come.
+    pub(crate) async fn run(&self, every: impl Fn() -> bool) {
         let mut ticks = 0_u32;
+        let mut busy = false;
         loop {
-            while self.in_use.get() == 0 {
+            while self.in_use.get() == 0 && !busy {
                 self.first.notified().await;
             }
             tokio::time::sleep(TICK).await;
@@ -93,7 +97,7 @@ impl Clock {
             self.wake_due();
             ticks = ticks.wrapping_add(1);
             if ticks.is_multiple_of(10) {
-                every();
+                busy = every();
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Measured: a third of the CPU of a 10 MB download. A larger pipe than the usual 64 KiB changed nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -11,10 +11,16 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 /// Beyond these, pipes are closed: each costs two descriptors.
 const KEPT: usize = 16;
+/// Bodies beyond these are copied: the kernel gives a user's later pipes less room, and descriptors are for connections.
+const MOST_IN_USE: usize = 64;
 
-/// Pipes that are empty and open, for the next body.
+/// The pipes of one core.
 #[derive(Default)]
-pub(crate) struct Pipes(RefCell<Vec<Ends>>);
+pub(crate) struct Pipes {
+    /// Empty and open, for the next body.
+    kept: RefCell<Vec<Ends>>,
+    in_use: Cell<usize>,
+}
 
 struct Ends {
     read: OwnedFd,
@@ -33,9 +39,12 @@ impl Pipes {
     /// An empty pipe.
     ///
     /// # Errors
-    /// There are no descriptors left; bodies can be copied all the same.
+    /// There are enough, or no descriptors left; bodies can be copied all the same.
     pub(crate) fn open(self: &Rc<Self>) -> io::Result<Pipe> {
-        let kept = self.0.borrow_mut().pop();
+        if self.in_use.get() >= MOST_IN_USE {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        let kept = self.kept.borrow_mut().pop();
         let ends = match kept {
             Some(ends) => ends,
             None => {
@@ -43,6 +52,7 @@ impl Pipes {
                 Ends { read, write }
             }
         };
+        self.in_use.set(self.in_use.get() + 1);
         Ok(Pipe { ends: Some(ends), held: 0, home: self.clone() })
     }
 }
@@ -77,7 +87,8 @@ impl Pipe {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        let mut kept = self.home.0.borrow_mut();
+        self.home.in_use.set(self.home.in_use.get() - 1);
+        let mut kept = self.home.kept.borrow_mut();
         // One that still holds bytes must never meet another body.
         if self.held == 0
             && kept.len() < KEPT

@@ -1,6 +1,6 @@
 //! `ostler run`: the application in a folder, on workers, behind listeners.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -28,9 +28,8 @@ Workers find where to listen in the environment variable PORT.";
 #[derive(Args)]
 #[command(after_help = EXAMPLES, after_long_help = long_help())]
 pub(super) struct Run {
-    /// The application's folder, or its script
-    #[arg(default_value = ".")]
-    path: PathBuf,
+    /// The application's folder, or its script; this folder if left out
+    path: Option<PathBuf>,
     /// Where to listen: HOST:PORT, PORT or unix:/path; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: Vec<String>,
@@ -41,7 +40,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// A server that runs already, in the place of workers; may repeat
-    #[arg(long, value_name = "ADDR", conflicts_with_all = ["exec", "instances", "transport"])]
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["path", "exec", "instances", "transport"])]
     upstream: Vec<String>,
     /// How many requests one worker may have in flight before the next is asked, and in the end 503 answered
     #[arg(long, value_name = "N", default_value_t = 1024)]
@@ -115,9 +114,10 @@ impl Run {
     }
 
     fn application(&self, limits: &Limits) -> Result<(Serving, String), UsageError> {
+        let path = self.path.as_deref().unwrap_or(Path::new("."));
         let Found { name, words, folder, why } = match &self.exec {
-            Some(command) => detect::command(command, &self.path)?,
-            None => detect::find(&self.path)?,
+            Some(command) => detect::command(command, path)?,
+            None => detect::find(path)?,
         };
         let mut words = words.into_iter();
         let program = words.next().ok_or_else(|| flag("exec", "the command is empty"))?;

@@ -67,8 +67,13 @@ pub(crate) fn find(path: &Path) -> Result<Found, DetectError> {
             let why = "the start script of package.json".to_owned();
             return Ok(Found { name, words, folder: path.to_owned(), why });
         }
-        if !package.main.is_empty() && path.join(&package.main).is_file() {
-            return Ok(node(path, &package.main, name, "main of package.json".to_owned()));
+        // As Node reads it: a file, one without its extension, or a folder with an index.js.
+        let mains =
+            [package.main.clone(), format!("{}.js", package.main), format!("{}/index.js", package.main)];
+        if !package.main.is_empty()
+            && let Some(main) = mains.iter().find(|main| path.join(main).is_file())
+        {
+            return Ok(node(path, main, name, "main of package.json".to_owned()));
         }
     }
     ["server.js", "app.js", "index.js"]

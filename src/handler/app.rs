@@ -52,7 +52,7 @@ impl App {
     ) -> Result<(), Failure> {
         let mut attempts = Attempts::default();
         loop {
-            let lease = self.lease(exchange).await?;
+            let lease = self.lease(exchange, attempts.is_first()).await?;
             let Err(failure) = forward::forward(exchange, lease, connections, &self.forwarding).await else {
                 return Ok(());
             };
@@ -67,16 +67,17 @@ impl App {
     }
 
     /// A place in a worker; waiting for it ends when the client leaves.
-    async fn lease(&self, exchange: &mut Exchange<'_>) -> Result<Lease, Failure> {
+    async fn lease(&self, exchange: &mut Exchange<'_>, first: bool) -> Result<Lease, Failure> {
         if self.sticky {
-            return self.sticky_lease(exchange).await;
+            return self.sticky_lease(exchange, first).await;
         }
         self.next_lease(exchange).await
     }
 
     /// A place in the worker the client's cookie names; else in the next, and a cookie that names that one.
-    async fn sticky_lease(&self, exchange: &mut Exchange<'_>) -> Result<Lease, Failure> {
-        let wished = sticky::slot(&exchange.client, self.pool.settings().slots);
+    async fn sticky_lease(&self, exchange: &mut Exchange<'_>, first: bool) -> Result<Lease, Failure> {
+        // The worker that was wished for and failed is not asked again.
+        let wished = sticky::slot(&exchange.client, self.pool.settings().slots).filter(|_| first);
         if let Some(lease) = wished.and_then(|slot| self.pool.lease_in(slot)) {
             return Ok(lease);
         }
@@ -116,6 +117,10 @@ impl App {
 }
 
 impl Attempts {
+    fn is_first(&self) -> bool {
+        self.reached + self.unreached == 0
+    }
+
     /// A worker that dies is known to be dead some milliseconds later; until then it would be asked in vain.
     fn wants_pause(&self, slots: usize) -> bool {
         self.reached > 0 || self.unreached.is_multiple_of(slots.max(1))

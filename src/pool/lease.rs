@@ -17,8 +17,11 @@ pub(crate) struct Lease {
 impl Lease {
     /// Takes a place, unless the worker is at its cap or takes no more requests.
     pub(super) fn take(worker: &Arc<Worker>, max_concurrent: u32) -> Option<Lease> {
-        if worker.in_flight.fetch_add(1, Ordering::AcqRel) >= max_concurrent || worker.is_withdrawn() {
-            if worker.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // Only what is taken is counted: a count that is undone later would look like a full worker to others.
+        let has_room = |in_flight| (in_flight < max_concurrent).then_some(in_flight + 1);
+        worker.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, has_room).ok()?;
+        if worker.is_withdrawn() {
+            if worker.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
                 worker.became_idle();
             }
             return None;
@@ -33,7 +36,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let before = self.worker.in_flight.fetch_sub(1, Ordering::AcqRel);
+        let before = self.worker.in_flight.fetch_sub(1, Ordering::SeqCst);
         if self.worker.queue.is_empty() {
             if before == 1 {
                 self.worker.became_idle();

@@ -102,8 +102,11 @@ impl Pool {
         if self.queue.is_empty() { self.try_lease() } else { None }
     }
 
-    /// A place in the worker of one slot, if it is ready and has room.
+    /// A place in the worker of one slot, if it is ready, has room, and nobody waits.
     pub(crate) fn lease_in(&self, slot: usize) -> Option<Lease> {
+        if !self.queue.is_empty() {
+            return None;
+        }
         let worker = self.slots.get(slot)?.load();
         Lease::take(worker.as_ref()?, self.settings.max_concurrent)
     }
@@ -125,11 +128,7 @@ impl Pool {
     async fn wait_for_lease(&self) -> Result<Lease, NoLease> {
         let unready = self.nobody_ready();
         let (bound, patience) = if unready {
-            match &**self.outlook.load() {
-                Outlook::Expected => {}
-                Outlook::Failing(why) => return Err(NoLease::Failing(why.clone())),
-                Outlook::Stopping => return Err(NoLease::Stopping),
-            }
+            self.look_out()?;
             // As many as the workers could take at once when they are there, and those who may queue after that.
             let room = self.settings.slots.saturating_mul(self.settings.max_concurrent as usize);
             (room.saturating_add(self.settings.queue_length), self.settings.start_timeout)
@@ -137,14 +136,26 @@ impl Pool {
             (self.settings.queue_length, self.settings.queue_timeout)
         };
         let Some(ticket) = self.queue.join(bound) else { return Err(NoLease::Overflow) };
-        // A place may have become free between our look and our joining; nobody would tell us.
+        // A place may have become free between our look and our joining, or all hope lost; nobody would tell us.
         self.serve_queue();
+        if unready && self.nobody_ready() {
+            self.look_out()?;
+        }
         match tokio::time::timeout(patience, ticket.granted()).await {
             Ok(Ok(lease)) => Ok(lease),
             Ok(Err(Refused::Failing(why))) => Err(NoLease::Failing(why)),
             Ok(Err(Refused::Stopping)) => Err(NoLease::Stopping),
             Err(_) if unready => Err(NoLease::NotReady),
             Err(_) => Err(NoLease::Overflow),
+        }
+    }
+
+    /// Whether waiting for a worker makes sense.
+    fn look_out(&self) -> Result<(), NoLease> {
+        match &**self.outlook.load() {
+            Outlook::Expected => Ok(()),
+            Outlook::Failing(why) => Err(NoLease::Failing(why.clone())),
+            Outlook::Stopping => Err(NoLease::Stopping),
         }
     }
 

@@ -78,16 +78,16 @@ impl Worker {
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Acquire)
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     /// Whether the worker still takes new requests; idle connections to one that does not are closed.
     pub(crate) fn is_withdrawn(&self) -> bool {
-        self.withdrawn.load(Ordering::Acquire)
+        self.withdrawn.load(Ordering::SeqCst)
     }
 
     pub(super) fn withdraw(&self) {
-        self.withdrawn.store(true, Ordering::Release);
+        self.withdrawn.store(true, Ordering::SeqCst);
         if self.in_flight() == 0 {
             self.idle.notify_waiters();
         }

@@ -63,7 +63,8 @@ pub(super) async fn run(core: Rc<Core>, client: H1) {
     let ended = std::future::poll_fn(|cx| {
         timer.wakes(cx.waker());
         let in_use = streams.in_flight.get() > 0;
-        if in_use {
+        // Counted from the last answer, also from one that ended unseen.
+        if in_use || streams.ended.take() {
             let patience = if ending { core.limits.rate_grace } else { core.limits.idle_timeout };
             timer.set(core.local.clock.after(patience));
         }
@@ -121,6 +122,8 @@ async fn serve(
 #[derive(Default)]
 struct Streams {
     in_flight: Cell<usize>,
+    /// One has ended since the connection looked.
+    ended: Cell<bool>,
     answered: Cell<usize>,
     /// Reset by the client before they were answered.
     given_up: Cell<usize>,
@@ -158,6 +161,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get() - 1);
+        self.0.ended.set(true);
     }
 }
 

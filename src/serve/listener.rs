@@ -153,7 +153,11 @@ impl Listener {
                     tokio::time::sleep(PAUSE).await;
                 }
                 // The connection was gone before it was accepted.
-                Err(error) => tracing::debug!(%error, "accept"),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::error!(%error, "accepting fails");
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }

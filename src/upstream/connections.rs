@@ -84,7 +84,9 @@ impl Connections {
     }
 
     /// Closes what is too old, what the worker has closed, and all connections to workers that were withdrawn.
-    pub(crate) fn sweep(&self) {
+    ///
+    /// Says whether any are left.
+    pub(crate) fn sweep(&self) -> bool {
         let now = self.clock.now();
         self.kept.borrow_mut().retain(|_, kept| {
             if kept.worker.is_withdrawn() {
@@ -93,6 +95,7 @@ impl Connections {
             kept.idle.retain_mut(|connection| connection.expires > now && is_quiet(&mut connection.stream));
             !kept.idle.is_empty()
         });
+        !self.kept.borrow().is_empty()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::connections::Connections;
 use super::head::{self, Forwarding};
 use super::relay::{Ended, Relay, is_small};
+use crate::base::address::Address;
 use crate::exchange::Exchange;
 use crate::exchange::tunnel::Tunnel;
 use crate::failure::Failure;
@@ -25,9 +26,10 @@ pub(crate) async fn forward(
     exchange.client.take_received_body(&mut request)?;
     // The worker may be closing a kept connection at this moment: only for what can then be sent again.
     let repeatable = exchange.client.head().method.is_idempotent() && exchange.client.body_is_done();
-    let reuse = repeatable || is_small(&exchange.client, &request);
+    let is_small = is_small(&exchange.client, &request);
+    let reuse = repeatable || (is_small && matches!(worker.address(), Address::Unix(_)));
     let mut stream = connections.connect(&worker, reuse).await?;
-    let ended = Relay::new(exchange, &mut stream, request).run().await?;
+    let ended = Relay::new(exchange, &mut stream, request, is_small).run().await?;
     match ended {
         Ended::Reusable { promised_seconds } => connections.keep(&worker, stream, promised_seconds),
         Ended::Spent => {}

@@ -6,20 +6,27 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::base::clock::{Clock, Tick};
+use crate::base::clock::{Clock, TICK, TICKS_PER_SECOND, Tick};
 use crate::config::limits::Limits;
 
 pub(super) struct Pace {
     clock: Rc<Clock>,
     limits: Rc<Limits>,
     /// For more of the request's body.
-    body: Tick,
+    body: Due,
     /// For the client to take what waits for it.
-    response: Tick,
+    response: Due,
     /// For the worker to say whether it wants the body.
     word: Tick,
     /// For the rest of a request that has been answered already.
     rest: Tick,
+}
+
+/// A deadline that bytes move on.
+struct Due {
+    at: Tick,
+    /// What bytes have earned beyond whole ticks, in bytes per tick times ticks per second.
+    carried: u64,
 }
 
 /// What has been waited for in vain.
@@ -34,7 +41,7 @@ pub(super) enum Overdue {
 impl Pace {
     pub(super) fn new(clock: Rc<Clock>, limits: Rc<Limits>) -> Pace {
         let never = Tick::NEVER;
-        Pace { clock, limits, body: never, response: never, word: never, rest: never }
+        Pace { clock, limits, body: Due::NEVER, response: Due::NEVER, word: never, rest: never }
     }
 
     /// The worker has `patience` to say whether it wants the body, before we say so in its place.
@@ -47,31 +54,33 @@ impl Pace {
     }
 
     pub(super) fn await_body(&mut self) {
-        if self.body == Tick::NEVER && self.limits.body_rate > 0 {
-            self.body = self.clock.after(self.limits.rate_grace);
+        if self.body.at == Tick::NEVER && self.limits.body_rate > 0 {
+            self.body.at = self.clock.after(self.limits.rate_grace);
         }
     }
 
     /// `bytes` of the body came, or all of it.
     pub(super) fn body_came(&mut self, bytes: usize, all: bool) {
-        self.body = if all { Tick::NEVER } else { self.earned(self.body, bytes, self.limits.body_rate) };
+        self.rest = Tick::NEVER;
+        let latest = self.clock.after(self.limits.rate_grace);
+        self.body.moved_on(bytes, all, self.limits.body_rate, latest);
     }
 
     /// It is the worker who is slow, not the client.
     pub(super) fn await_worker(&mut self) {
-        self.body = Tick::NEVER;
+        self.body = Due::NEVER;
     }
 
     pub(super) fn await_reader(&mut self) {
-        if self.response == Tick::NEVER && self.limits.response_rate > 0 {
-            self.response = self.clock.after(self.limits.rate_grace);
+        if self.response.at == Tick::NEVER && self.limits.response_rate > 0 {
+            self.response.at = self.clock.after(self.limits.rate_grace);
         }
     }
 
     /// The client has taken `bytes` of what waits for it, or all.
     pub(super) fn reader_took(&mut self, bytes: usize, all: bool) {
-        self.response =
-            if all { Tick::NEVER } else { self.earned(self.response, bytes, self.limits.response_rate) };
+        let latest = self.clock.after(self.limits.rate_grace);
+        self.response.moved_on(bytes, all, self.limits.response_rate, latest);
     }
 
     /// The response is whole, the request is not.
@@ -83,26 +92,55 @@ impl Pace {
 
     /// The next moment at which something is overdue.
     pub(super) fn due(&self) -> Tick {
-        self.body.min(self.response).min(self.word).min(self.rest)
+        self.body.at.min(self.response.at).min(self.word).min(self.rest)
     }
 
     pub(super) fn overdue(&self) -> Option<Overdue> {
         let now = self.clock.now();
         let order = [
             (self.rest, Overdue::Rest),
-            (self.body, Overdue::Body),
-            (self.response, Overdue::Response),
+            (self.body.at, Overdue::Body),
+            (self.response.at, Overdue::Response),
             (self.word, Overdue::Word),
         ];
         order.into_iter().find(|(due, _)| *due <= now).map(|(_, what)| what)
     }
+}
 
-    /// `due` moved on by the time in which `bytes` are expected at `rate`, and by no more than the grace from now.
-    fn earned(&self, due: Tick, bytes: usize, rate: u64) -> Tick {
-        if due == Tick::NEVER || rate == 0 {
-            return due;
+impl Due {
+    const NEVER: Due = Due { at: Tick::NEVER, carried: 0 };
+
+    /// Moves on by the time in which `bytes` are expected at `rate`, and by no more than to `latest`; gone with `all`.
+    fn moved_on(&mut self, bytes: usize, all: bool, rate: u64, latest: Tick) {
+        if all || rate == 0 {
+            *self = Due::NEVER;
+        } else if self.at != Tick::NEVER {
+            // Less than a tick's worth is carried over, or a drip of single bytes would earn a whole tick each.
+            let earned = self.carried + bytes as u64 * TICKS_PER_SECOND;
+            let ticks = u32::try_from(earned / rate).unwrap_or(u32::MAX);
+            self.carried = earned % rate;
+            self.at = self.at.plus(TICK.saturating_mul(ticks)).min(latest);
         }
-        let earned = Duration::from_millis(bytes as u64 * 1000 / rate);
-        due.plus(earned).min(self.clock.after(self.limits.rate_grace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Due, TICK};
+    use crate::base::clock::Clock;
+
+    /// 1 KiB/s is a hundred bytes a tick: single bytes earn a tick with the hundred-and-third of them.
+    #[test]
+    fn a_drip_earns_no_more_than_its_bytes() {
+        let clock = Clock::default();
+        let (begun, latest) = (clock.now(), clock.after(Duration::from_secs(60)));
+        let mut due = Due { at: begun, carried: 0 };
+        (0..1024).for_each(|_| due.moved_on(1, false, 1024, latest));
+        assert_eq!(due.at, begun.plus(Duration::from_secs(1)));
+        due.moved_on(1 << 20, false, 1024, latest);
+        assert_eq!(due.at, latest);
+        assert_eq!(TICK.as_millis() * 10, 1000);
     }
 }

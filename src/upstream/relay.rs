@@ -85,14 +85,19 @@ pub(crate) struct Relay<'r, 'c> {
 
 impl<'r, 'c> Relay<'r, 'c> {
     /// `request` begins with the head as the worker is to get it.
-    pub(crate) fn new(exchange: &'r mut Exchange<'c>, worker: &'r mut Stream, request: Block) -> Self {
+    pub(crate) fn new(
+        exchange: &'r mut Exchange<'c>,
+        worker: &'r mut Stream,
+        request: Block,
+        is_small: bool,
+    ) -> Self {
         let mut pace = Pace::new(exchange.local.clock.clone(), exchange.limits.clone());
         if matches!(&exchange.client, Client::H1(client) if client.needs_continue()) {
             pace.await_word(CONTINUE_PATIENCE);
         }
         Relay {
             asked: exchange.client.asked(),
-            is_small: is_small(&exchange.client, &request),
+            is_small,
             exchange,
             worker,
             up: Some(request),
@@ -110,8 +115,9 @@ impl<'r, 'c> Relay<'r, 'c> {
     }
 
     pub(crate) async fn run(mut self) -> Result<Ended, Failure> {
-        std::future::poll_fn(|cx| self.poll(cx)).await?;
+        let ended = std::future::poll_fn(|cx| self.poll(cx)).await;
         self.exchange.client.timer().clear();
+        ended?;
         if self.upgraded {
             return Ok(Ended::Upgraded { first: self.down.take() });
         }
@@ -325,7 +331,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             self.answer = if body.is_done() { Answer::Done } else { Answer::Body(body) };
         }
         self.exchange.client.begin(&mut block, &head)?;
-        self.down = Some(block);
+        self.down = (!block.is_empty()).then_some(block);
         self.pipe_the_rest();
         Ok(())
     }
@@ -407,7 +413,8 @@ impl<'r, 'c> Relay<'r, 'c> {
     }
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if self.is_answered() {
+        // A rest that flows may flow; one that the worker does not take is not waited for.
+        if self.is_answered() && (self.up.is_some() || self.exchange.limits.body_rate == 0) {
             self.pace.await_rest();
         }
         let timer = self.exchange.client.timer();
@@ -422,7 +429,9 @@ impl<'r, 'c> Relay<'r, 'c> {
             Some(Overdue::Body) => return Poll::Ready(Err(Failure::BodyTooSlow)),
             Some(Overdue::Response) => return Poll::Ready(Err(Failure::ClientTooSlow)),
             Some(Overdue::Word) => {
-                if let Client::H1(client) = &mut self.exchange.client {
+                if let Client::H1(client) = &mut self.exchange.client
+                    && self.down.is_none()
+                {
                     ready!(client.poll_continue(cx)).map_err(|_| Failure::ClientGone)?;
                 }
                 self.pace.word_came();

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use super::{H1, HEADROOM};
 use crate::base::buffers::Block;
@@ -12,6 +13,9 @@ use crate::http1::chunked::Chunked;
 use crate::http1::framing::Framing;
 use crate::http1::request::Method;
 use crate::http1::response::{self, ResponseHead};
+
+/// A client that asks and does not read the little that the host itself says is not waited for longer.
+const REPLY_PATIENCE: Duration = Duration::from_secs(10);
 
 impl H1 {
     pub(crate) fn begin(&mut self, block: &mut Block, head: &ResponseHead) -> Result<(), Failure> {
@@ -149,14 +153,25 @@ impl H1 {
         if self.head.method != Method::Head {
             bytes.extend_from_slice(&reply.body);
         }
+        self.timer.set(self.local.clock.after(REPLY_PATIENCE));
         let mut left = &bytes[..];
-        std::future::poll_fn(|cx| {
+        let sent = std::future::poll_fn(|cx| {
+            self.timer.wakes(cx.waker());
             while !left.is_empty() {
-                let sent = ready!(self.stream.poll_write(cx, left)).map_err(|_| Failure::ClientGone)?;
-                left = &left[sent..];
+                match self.stream.poll_write(cx, left) {
+                    Poll::Ready(Ok(n)) => left = &left[n..],
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Failure::ClientGone)),
+                    Poll::Pending if self.timer.is_due() => return Poll::Ready(Err(Failure::ClientTooSlow)),
+                    Poll::Pending => return Poll::Pending,
+                }
             }
             Poll::Ready(Ok(()))
         })
-        .await
+        .await;
+        self.timer.clear();
+        if sent.is_err() {
+            self.abort();
+        }
+        sent
     }
 }

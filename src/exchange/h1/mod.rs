@@ -122,11 +122,12 @@ impl H1 {
                 self.timer.clear();
                 return Poll::Ready(Ok(incoming));
             }
-            if self.waiting != Waiting::ForHead && self.local.is_draining() {
-                return Poll::Ready(Ok(Incoming::Closed));
-            }
             self.set_deadline(cx, limits);
             let Poll::Ready(read) = self.poll_fill(cx, limits.head_bytes) else {
+                // A request that has arrived already is served all the same.
+                if self.waiting != Waiting::ForHead && self.local.is_draining() {
+                    return Poll::Ready(Ok(Incoming::Closed));
+                }
                 if !self.timer.is_due() {
                     return Poll::Pending;
                 }
