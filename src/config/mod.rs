@@ -1,4 +1,10 @@
-//! What was asked for, validated: limits now, files to a snapshot with the issue that reads them. Touches no process.
+//! What was asked for, validated: files, environment and command line to types that everything else trusts. Touches no
+//! process.
 
 pub(crate) mod detect;
+pub(crate) mod host_file;
+pub(crate) mod iisnode;
 pub mod limits;
+pub(crate) mod site;
+pub(crate) mod source;
+pub(crate) mod xml;

@@ -1,0 +1,150 @@
+//! What holds for one path: inherited, changed by the pieces of configuration that concern it, compiled into a policy.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::AppLayer;
+use super::applications;
+use super::errors;
+use super::filtering;
+use super::locks::{self, Lock};
+use super::read::Piece;
+use super::rewrite::Rewriting;
+use super::schema::CONFIGURATION;
+use super::serving;
+use crate::config::source::{Located, Note, Source};
+use crate::rules::documents::Documents;
+use crate::rules::files::FilePolicy;
+use crate::rules::filter::Filter;
+use crate::rules::mapping::{Mapped, Mapping};
+use crate::rules::policy::{ErrorPolicy, Policy};
+
+#[derive(Clone)]
+pub(super) struct State {
+    broken: Option<Arc<str>>,
+    locks: Arc<Vec<Lock>>,
+    filter: Filter,
+    rewriting: Rewriting,
+    documents: Documents,
+    mapped: Vec<Mapped>,
+    files: FilePolicy,
+    fields: Vec<(Box<str>, Box<str>)>,
+    errors: ErrorPolicy,
+    pub(super) layer: Arc<AppLayer>,
+}
+
+impl State {
+    /// What holds where nobody says anything.
+    pub(super) fn of_nobody(root: &Path) -> State {
+        State {
+            broken: None,
+            locks: Arc::default(),
+            filter: Filter::default(),
+            rewriting: Rewriting::default(),
+            documents: serving::default_documents(),
+            mapped: Vec::new(),
+            files: FilePolicy::default(),
+            fields: Vec::new(),
+            errors: ErrorPolicy::default(),
+            layer: Arc::new(AppLayer { directory: root.to_owned(), ..AppLayer::default() }),
+        }
+    }
+
+    /// Lets a piece change what holds; returns what is to be said about it.
+    pub(super) fn apply(
+        &mut self,
+        mut piece: Piece,
+        root: &Path,
+        warm_up: &mut Vec<Located<String>>,
+        handlers: &mut Vec<Located<Mapped>>,
+    ) -> Vec<Note> {
+        let findings = &mut piece.findings;
+        let configuration = &mut piece.configuration;
+        locks::enforce(configuration, &CONFIGURATION, &piece.file, &self.locks, findings);
+        let base = rule_base(&piece.base, &piece.target, root);
+        for section in &configuration.children {
+            match &*section.name {
+                "appSettings" => {
+                    let layer = Arc::make_mut(&mut self.layer);
+                    layer.directory = root.join(&*piece.base);
+                    applications::settings(section, &mut layer.app_settings, findings);
+                }
+                _ => {
+                    for section in &section.children {
+                        match &*section.name {
+                            "iisnode" => {
+                                let layer = Arc::make_mut(&mut self.layer);
+                                layer.directory = root.join(&*piece.base);
+                                applications::iisnode(section, &mut layer.iisnode);
+                            }
+                            "handlers" => {
+                                let layer = Arc::make_mut(&mut self.layer);
+                                layer.directory = root.join(&*piece.base);
+                                serving::handlers(section, &base, &mut self.mapped, findings);
+                                serving::places(section, &base, &self.mapped, handlers);
+                            }
+                            "rewrite" => self.rewriting.apply(section, &base, findings),
+                            "defaultDocument" => serving::documents(section, &mut self.documents, findings),
+                            "staticContent" => serving::files(section, &mut self.files, findings),
+                            "httpProtocol" => serving::fields(section, &mut self.fields, findings),
+                            "httpErrors" => errors::errors(section, &base, &mut self.errors, findings),
+                            "security" => filtering::security(section, &mut self.filter, findings),
+                            "applicationInitialization" => applications::warm_up(section, &base, warm_up),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+        }
+        let locked = piece.locked.as_ref();
+        locks::gather(configuration, &CONFIGURATION, &piece.file, locked, Arc::make_mut(&mut self.locks));
+        if let Some(note) = findings.broken.as_ref().filter(|_| self.broken.is_none()) {
+            self.broken = Some(reason(note, root).into());
+        }
+        let errors = findings
+            .notes
+            .iter()
+            .filter(|note| findings.application.contains(note) || findings.broken.as_ref() == Some(note));
+        let errors: Vec<Note> = errors.cloned().collect();
+        if !errors.is_empty() {
+            Arc::make_mut(&mut self.layer).errors.extend(errors);
+        }
+        std::mem::take(&mut findings.notes)
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        let mut filter = self.filter.clone();
+        filtering::seal(&mut filter, applications::overrides(&self.layer));
+        let fields = self.fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        Policy {
+            broken: self.broken.clone(),
+            filter,
+            rewrite: self.rewriting.rule_set(),
+            documents: self.documents.clone(),
+            mapping: Mapping { mapped: self.mapped.clone() },
+            files: self.files.clone(),
+            fields: fields.collect::<String>().into(),
+            errors: self.errors.clone(),
+        }
+    }
+}
+
+/// The directory that rules and mappings of a piece are relative to: its target, or where that lies if it is a file.
+fn rule_base(base: &str, target: &str, root: &Path) -> String {
+    let mut directory = target;
+    while directory.len() > base.len() && !root.join(directory).is_dir() {
+        directory = directory.rsplit_once('/').map_or("", |(above, _)| above);
+    }
+    directory.to_owned()
+}
+
+/// A note for those who ask for a page: with the place, but without where the site lies on the disk.
+fn reason(note: &Note, root: &Path) -> String {
+    match &note.source {
+        Source::File { path, line, column } => {
+            let path = path.strip_prefix(root).unwrap_or(path);
+            format!("{}:{line}:{column}: {}", path.display(), note.what)
+        }
+        source => format!("{source}: {}", note.what),
+    }
+}
