@@ -22,7 +22,7 @@ pub(crate) enum DetectError {
     #[error("there is no {}", _0.display())]
     Missing(PathBuf),
     #[error(
-        "nothing to run in {}: looked for package.json (its `start` script or `main`), server.js, app.js and index.js; \
+        "nothing to run in {}: looked for web.config, package.json (its `start` script or `main`), server.js, app.js and index.js; \
          --exec COMMAND runs any program",
         _0.display()
     )]
@@ -47,6 +47,26 @@ struct Package {
 struct Scripts {
     #[serde(default)]
     start: String,
+}
+
+/// Whether a folder is a site as IIS hosts them: a `web.config` says so, in it, or below it where nothing else does.
+pub(crate) fn is_site(path: &Path) -> bool {
+    has_web_config(path)
+        || (path.is_dir() && find(path).is_err() && folders(path).any(|below| has_web_config(&below)))
+}
+
+fn has_web_config(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().eq_ignore_ascii_case("web.config"))
+}
+
+fn folders(path: &Path) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
 }
 
 /// The application in `path`, which is a folder or a script.
@@ -161,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_empty_folder_and_a_broken_package_are_told_apart() {
-        assert!(found(&[]).starts_with("nothing to run in DIR: looked for package.json"));
+        assert!(found(&[]).starts_with("nothing to run in DIR: looked for web.config, package.json"));
         let broken = found(&[("package.json", "{"), ("server.js", "")]);
         assert!(
             broken.starts_with("DIR/package.json cannot be read: EOF") && broken.contains("line 1"),

@@ -1,0 +1,80 @@
+//! The host file, ostler.yml: listeners, sites and their host names, defaults and locks for applications, limits.
+//!
+//! Text to validated values with the place of each. Whether a site's folder exists, or an address is free, is for those to
+//! find out who use it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::iisnode::Defaults;
+use super::limits::Limits;
+use super::source::{Located, Note, Source};
+use crate::base::address::Address;
+use crate::rules::bindings::HostPattern;
+
+mod places;
+mod reader;
+
+/// What an ostler.yml says. What it does not say is empty, and the limits have their defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct HostFile {
+    pub(crate) listen: Vec<Located<Address>>,
+    pub(crate) sites: Vec<SiteEntry>,
+    /// For every application of every site.
+    pub(crate) defaults: Vec<(Box<str>, Located<String>)>,
+    /// Settings that no site's own files may change.
+    pub(crate) lock: Vec<Located<Box<str>>>,
+    pub(crate) limits: Limits,
+    /// Of the data plane; 0 means one for each core.
+    pub(crate) threads: Option<Located<usize>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct SiteEntry {
+    /// Absolute if the file's path is.
+    pub(crate) root: Located<PathBuf>,
+    /// At least one; no pattern stands at two sites.
+    pub(crate) hosts: Vec<Located<HostPattern>>,
+    /// For every application of this site, over the file's `defaults`.
+    pub(crate) settings: Vec<(Box<str>, Located<String>)>,
+}
+
+impl HostFile {
+    /// What this file says to the applications of `site`.
+    pub(crate) fn defaults_for(&self, site: &SiteEntry) -> Defaults {
+        let settings = self.defaults.iter().chain(&site.settings).cloned().collect();
+        Defaults { settings, lock: self.lock.clone() }
+    }
+}
+
+const MOST_BYTES: u64 = 1024 * 1024;
+
+/// Reads the file at `path`. Relative paths in it start at its folder.
+///
+/// # Errors
+/// Every error, each with its place; after one of YAML itself, only that.
+pub(crate) fn load(path: &Path) -> Result<HostFile, Vec<Note>> {
+    let unreadable = |why: String| {
+        let source = Source::File { path: path.into(), line: 1, column: 1 };
+        vec![Note::error(source, format!("this file cannot be read: {why}"))]
+    };
+    let bytes = bytes(path).map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(unreadable("it is larger than 1 MiB".to_owned()));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+    reader::read(&text, path)
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

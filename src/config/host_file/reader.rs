@@ -1,0 +1,323 @@
+//! From the text of an ostler.yml to a [`HostFile`], with every error it holds.
+//!
+//! The YAML is read into a tree first, and the tree is walked by hand: an error does not hide the next one, and each is told
+//! with its place and what is allowed there.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_yaml::{Mapping, Value};
+
+use super::places::{Place, Places};
+use super::{HostFile, SiteEntry};
+use crate::base::address::Address;
+use crate::config::iisnode::check;
+use crate::config::limits::Limits;
+use crate::config::source::{Located, Note, Source};
+use crate::rules::bindings::HostPattern;
+
+pub(super) const KEYS: &[&str] = &["listen", "sites", "defaults", "lock", "limits", "threads"];
+pub(super) const SITE_KEYS: &[&str] = &["root", "host", "settings"];
+
+/// More threads, listeners or sites than anyone has.
+const MOST_THREADS: u64 = 1024;
+const MOST_ENTRIES: usize = 10_000;
+
+/// # Errors
+/// Every error, each with its place; after one of YAML itself, only that.
+pub(super) fn read(text: &str, path: &Path) -> Result<HostFile, Vec<Note>> {
+    let places = Places::of(text);
+    let mut walk = Walk { file: path.into(), places, at: Vec::new(), errors: Vec::new() };
+    let tree = match serde_yaml::from_str::<Value>(text) {
+        Ok(tree) => tree,
+        Err(error) => return Err(walk.not_yaml(&error)),
+    };
+    let host_file = walk.host_file(tree, path.parent().unwrap_or(Path::new("")));
+    if walk.errors.is_empty() { Ok(host_file) } else { Err(walk.errors) }
+}
+
+type Settings = Vec<(Box<str>, Located<String>)>;
+
+struct Walk {
+    file: Arc<Path>,
+    places: Places,
+    /// The way from the root to the value that is being read.
+    at: Vec<String>,
+    errors: Vec<Note>,
+}
+
+impl Walk {
+    fn host_file(&mut self, tree: Value, folder: &Path) -> HostFile {
+        let mut host_file = HostFile {
+            listen: Vec::new(),
+            sites: Vec::new(),
+            defaults: Vec::new(),
+            lock: Vec::new(),
+            limits: Limits::default(),
+            threads: None,
+        };
+        let Some(mapping) = self.mapping(tree, "keys with values") else { return host_file };
+        self.each(mapping, |walk, key, value| {
+            match key {
+                "listen" => host_file.listen = walk.listen(value, folder),
+                "sites" => host_file.sites = walk.sites(value, folder),
+                "defaults" => host_file.defaults = walk.settings(value),
+                "lock" => host_file.lock = walk.lock(value),
+                "limits" => walk.limits(value, &mut host_file.limits),
+                "threads" => host_file.threads = walk.threads(value),
+                _ => walk.unknown(key, KEYS),
+            };
+        });
+        host_file
+    }
+
+    fn listen(&mut self, value: Value, folder: &Path) -> Vec<Located<Address>> {
+        let mut found: Vec<Located<Address>> = Vec::new();
+        self.items(value, |walk, item| {
+            let Some(text) = walk.text(item, "an address: HOST:PORT, PORT or unix:/path") else { return };
+            match text.parse::<Address>() {
+                Ok(address) => {
+                    let address = match address {
+                        Address::Unix(path) => Address::Unix(folder.join(path)),
+                        tcp @ Address::Tcp(_) => tcp,
+                    };
+                    let free = matches!(&address, Address::Tcp(tcp) if tcp.port() == 0);
+                    match found.iter().find(|known| !free && known.value == address) {
+                        Some(known) => {
+                            let what = format!("`{text}` is listened on already, at {}", known.source);
+                            walk.error(what, None);
+                        }
+                        None => found.push(Located::new(address, walk.here())),
+                    }
+                }
+                Err(error) => walk.error(error.to_string(), None),
+            }
+        });
+        found
+    }
+
+    fn sites(&mut self, value: Value, folder: &Path) -> Vec<SiteEntry> {
+        let mut sites: Vec<SiteEntry> = Vec::new();
+        if !matches!(value, Value::Null | Value::Sequence(_)) {
+            self.error("`sites` is a list".to_owned(), Some("each site begins with `- root: FOLDER`"));
+            return sites;
+        }
+        self.items(value, |walk, item| {
+            if let Some(site) = walk.site(item, folder, &sites) {
+                sites.push(site);
+            }
+        });
+        sites
+    }
+
+    fn site(&mut self, value: Value, folder: &Path, others: &[SiteEntry]) -> Option<SiteEntry> {
+        let place = self.here();
+        let mapping = self.mapping(value, "a site: `root`, and perhaps `host` and `settings`")?;
+        let (mut root, mut hosts, mut settings, mut said_root) = (None, Vec::new(), Vec::new(), false);
+        self.each(mapping, |walk, key, value| match key {
+            "root" => {
+                said_root = true;
+                let text = walk.text(value, "the path of a folder");
+                root = text.map(|text| Located::new(folder.join(text), walk.here()));
+            }
+            "host" => hosts = walk.hosts(value, others),
+            "settings" => settings = walk.settings(value),
+            _ => walk.unknown(key, SITE_KEYS),
+        });
+        if hosts.is_empty() {
+            let any = Located::new(HostPattern::Any, place.clone());
+            hosts.extend(self.unless_taken(any, others));
+        }
+        if !said_root {
+            let note = Note::error(place, "this site has no `root`");
+            self.errors.push(note.with_help("`root` is the folder that holds the site"));
+        }
+        Some(SiteEntry { root: root?, hosts, settings })
+    }
+
+    fn hosts(&mut self, value: Value, others: &[SiteEntry]) -> Vec<Located<HostPattern>> {
+        let mut hosts: Vec<Located<HostPattern>> = Vec::new();
+        self.items(value, |walk, item| {
+            let Some(text) = walk.text(item, "a host name") else { return };
+            match HostPattern::parse(&text) {
+                Ok(pattern) if hosts.iter().any(|known| known.value == pattern) => {}
+                Ok(pattern) => hosts.extend(walk.unless_taken(Located::new(pattern, walk.here()), others)),
+                Err(allowed) => walk.error(format!("`{text}` is not a host"), Some(allowed)),
+            }
+        });
+        hosts
+    }
+
+    /// The pattern, unless it leads to another site already; then an error names both places.
+    fn unless_taken(
+        &mut self,
+        pattern: Located<HostPattern>,
+        others: &[SiteEntry],
+    ) -> Option<Located<HostPattern>> {
+        let mut taken = others.iter().flat_map(|site| &site.hosts);
+        let Some(other) = taken.find(|other| other.value == pattern.value) else { return Some(pattern) };
+        let what = format!("host `{}` leads to another site already, at {}", pattern.value, other.source);
+        let note = Note::error(pattern.source, what);
+        self.errors
+            .push(note.with_help("a site without `host` is for `*`: every name that no other site has"));
+        None
+    }
+
+    fn settings(&mut self, value: Value) -> Settings {
+        let mut settings = Vec::new();
+        let Some(mapping) = self.mapping(value, "settings, each with its value") else { return settings };
+        self.each(mapping, |walk, key, value| {
+            if value.is_null() {
+                return;
+            }
+            let Some(text) = walk.text(value, "one value") else { return };
+            match check(key, &text) {
+                Ok(()) => settings.push((key.into(), Located::new(text, walk.here()))),
+                Err((what, allowed)) => walk.error(what, Some(&allowed)),
+            }
+        });
+        settings
+    }
+
+    fn lock(&mut self, value: Value) -> Vec<Located<Box<str>>> {
+        let mut names = Vec::new();
+        self.items(value, |walk, item| {
+            let Some(name) = walk.text(item, "the name of a setting") else { return };
+            match crate::config::iisnode::known(&name) {
+                Ok(name) => names.push(Located::new(name.into(), walk.here())),
+                Err((what, help)) => walk.error(what, Some(&help)),
+            }
+        });
+        names
+    }
+
+    fn limits(&mut self, value: Value, limits: &mut Limits) {
+        let Some(mapping) = self.mapping(value, "limits, each with its value") else { return };
+        self.each(mapping, |walk, key, value| {
+            if value.is_null() {
+                return;
+            }
+            let Some(text) = walk.text(value, "one value") else { return };
+            if let Err(error) = limits.set_value(key, &text) {
+                walk.error(error.to_string(), None);
+            }
+        });
+    }
+
+    fn threads(&mut self, value: Value) -> Option<Located<usize>> {
+        if value.is_null() {
+            return None;
+        }
+        let allowed = format!("a number from 0 (one for each core) to {MOST_THREADS}");
+        match value.as_u64().filter(|threads| *threads <= MOST_THREADS) {
+            Some(threads) => Some(Located::new(usize::try_from(threads).ok()?, self.here())),
+            None => {
+                self.error(
+                    "`threads` is not such a number".to_owned(),
+                    Some(&format!("allowed is {allowed}")),
+                );
+                None
+            }
+        }
+    }
+
+    /// A mapping; nothing counts as an empty one.
+    fn mapping(&mut self, value: Value, expected: &str) -> Option<Mapping> {
+        match value {
+            Value::Mapping(mapping) => Some(mapping),
+            Value::Null => Some(Mapping::new()),
+            _ => {
+                self.error(format!("expected {expected}"), None);
+                None
+            }
+        }
+    }
+
+    /// Calls `read` for each entry, with the way to it in place.
+    fn each(&mut self, mapping: Mapping, mut read: impl FnMut(&mut Walk, &str, Value)) {
+        for (key, value) in mapping {
+            let Some(key) = plain(&key) else {
+                self.error("a key here is not a plain word".to_owned(), None);
+                continue;
+            };
+            self.at.push(key.clone());
+            read(self, &key, value);
+            self.at.pop();
+        }
+    }
+
+    /// Calls `read` for each item of a list, or for the one value that stands for a list of one.
+    fn items(&mut self, value: Value, mut read: impl FnMut(&mut Walk, Value)) {
+        match value {
+            Value::Null => {}
+            Value::Sequence(items) => {
+                if items.len() > MOST_ENTRIES {
+                    self.error(format!("this list is longer than {MOST_ENTRIES}"), None);
+                }
+                for (index, item) in items.into_iter().take(MOST_ENTRIES).enumerate() {
+                    self.at.push(index.to_string());
+                    read(self, item);
+                    self.at.pop();
+                }
+            }
+            one => read(self, one),
+        }
+    }
+
+    /// A scalar as text, as it would be written elsewhere.
+    fn text(&mut self, value: Value, expected: &str) -> Option<String> {
+        let text = plain(&value);
+        if text.is_none() {
+            self.error(format!("expected {expected}"), None);
+        }
+        text
+    }
+
+    fn unknown(&mut self, key: &str, allowed: &[&str]) {
+        let source = self.source(self.places.key(&self.at));
+        let note = Note::error(source, format!("there is no key `{key}` here"));
+        self.errors.push(note.with_help(format!("allowed are {}", allowed.join(", "))));
+    }
+
+    fn error(&mut self, what: String, help: Option<&str>) {
+        let note = Note::error(self.here(), what);
+        self.errors.push(match help {
+            Some(help) => note.with_help(help),
+            None => note,
+        });
+    }
+
+    /// The place of the value that is being read.
+    fn here(&self) -> Source {
+        self.source(self.places.value(&self.at))
+    }
+
+    fn source(&self, (line, column): Place) -> Source {
+        Source::File { path: self.file.clone(), line, column }
+    }
+
+    /// The library's own error. For a key that stands twice it knows no place, but we do.
+    fn not_yaml(&self, error: &serde_yaml::Error) -> Vec<Note> {
+        let text = error.to_string();
+        if text.contains("duplicate entry") && !self.places.twice.is_empty() {
+            let twice = |(path, place): &(Vec<String>, Place)| {
+                let (line, _) = self.places.key(path);
+                let name = path.last().map_or("", String::as_str);
+                Note::error(self.source(*place), format!("`{name}` stands here and in line {line}"))
+            };
+            return self.places.twice.iter().map(twice).collect();
+        }
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).max(1);
+        let place = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
+        vec![Note::error(self.source(place), format!("this is not YAML: {text}"))]
+    }
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(on) => Some(on.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,122 @@
+//! The settings of an iisnode application: from all their sources to one set of validated values.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::source::{Located, Note};
+
+mod arguments;
+mod command;
+#[cfg(test)]
+mod corpus_tests;
+mod draft;
+mod environment;
+mod expansion;
+mod names;
+mod overrides;
+mod paths;
+mod resolve;
+mod table;
+mod values;
+mod worker_environment;
+mod yml;
+
+pub(crate) use command::{Command, worker_command};
+pub(crate) use resolve::resolve;
+pub(crate) use values::{check, described, known};
+pub(crate) use worker_environment::worker_environment;
+
+/// Every setting that has an effect, in ostler's types. What is accepted without effect is not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// None: `NODE_ENV` is not set by the host.
+    pub(crate) node_env: Option<String>,
+    /// As written, `%NAME%` expanded.
+    pub(crate) command_line: String,
+    /// None for the stock interceptor or none: the script is run directly.
+    pub(crate) interceptor: Option<String>,
+    /// 0 means one per core.
+    pub(crate) process_count: u32,
+    pub(crate) sticky: bool,
+    pub(crate) max_concurrent: u32,
+    /// `(maxNamedPipeConnectionRetry + 1) x namedPipeConnectionRetryDelay`.
+    pub(crate) start_timeout: std::time::Duration,
+    pub(crate) watched_files: String,
+    pub(crate) polling_interval: std::time::Duration,
+    pub(crate) grace: std::time::Duration,
+    /// None: `loggingEnabled` is false.
+    pub(crate) logs: Option<LogSettings>,
+    pub(crate) debug_header: bool,
+    pub(crate) dev_errors: DevErrors,
+    pub(crate) forwarded_for: bool,
+    pub(crate) promoted_variables: Vec<Box<str>>,
+    pub(crate) recycle_signal: bool,
+    pub(crate) recycle_mode: RecycleMode,
+    pub(crate) transport: Option<Transport>,
+    pub(crate) log_access: LogAccess,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    /// Absolute.
+    pub(crate) directory: PathBuf,
+    pub(crate) max_file_bytes: u64,
+    pub(crate) max_total_bytes: u64,
+    pub(crate) max_files: usize,
+}
+
+/// `devErrorsEnabled`, and `devErrors: status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DevErrors {
+    Off,
+    /// Pages for developers with status 200, as iisnode does.
+    Ok200,
+    /// The same pages with the true status.
+    TrueStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum RecycleMode {
+    #[default]
+    Strict,
+    Safe,
+}
+
+/// What `PORT` is for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Unix,
+    Tcp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LogAccess {
+    #[default]
+    Local,
+    Anyone,
+}
+
+/// Settings with what is to be said about them.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) settings: Settings,
+    /// Every setting by name with its value as it holds and its source, for `ostler explain`.
+    pub(crate) told: Vec<(&'static str, Located<String>)>,
+    pub(crate) notes: Vec<Note>,
+    /// The files that were read or looked for beside the script.
+    pub(crate) files: Vec<PathBuf>,
+    /// The one of them that was read.
+    pub(crate) overrides: Option<PathBuf>,
+}
+
+/// The environment of the host, by name.
+pub(crate) type Environment = BTreeMap<String, String>;
+
+/// What the one who runs the host says to every application of a site.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Defaults {
+    /// By name; the last of a name holds. Any setting of the table.
+    pub(crate) settings: Vec<(Box<str>, Located<String>)>,
+    /// Names of settings that a site's own files may not change.
+    pub(crate) lock: Vec<Located<Box<str>>>,
+}
