@@ -5,11 +5,12 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::fs::sendfile;
 use rustix::net::sockopt::{set_socket_linger, set_tcp_nodelay, socket_error};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect,
@@ -157,6 +158,26 @@ impl Stream {
             let mut ready = ready!(self.socket.poll_write_ready(cx))?;
             let (socket, held) = (ready.get_inner(), pipe.held());
             match pipe.empty(|end| splice(end, None, socket, None, held, SpliceFlags::NONBLOCK)) {
+                Ok(n) => return Poll::Ready(Ok(n)),
+                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// Moves what the socket takes of `most` bytes of a file from `offset` on; 0 is the end of the file.
+    pub(crate) fn poll_send_file(
+        &self,
+        cx: &mut Context<'_>,
+        file: BorrowedFd<'_>,
+        mut offset: u64,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_write_ready(cx))?;
+            // Fewer bytes than asked for may have other reasons than a full socket, so they say nothing of readiness.
+            match sendfile(ready.get_inner(), file, Some(&mut offset), most) {
                 Ok(n) => return Poll::Ready(Ok(n)),
                 Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
                 Err(rustix::io::Errno::INTR) => {}

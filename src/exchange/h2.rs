@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::Peer;
 use super::pipe::{self, Receiver, Sender};
-use super::reply::Reply;
+use super::reply::{Opening, Reply};
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
 use crate::base::local::Local;
@@ -49,7 +49,7 @@ pub(crate) struct H2 {
     /// Takes the response's body out of its HTTP/1 framing.
     decoder: Body,
     /// A field line for the head of the response.
-    added: Option<String>,
+    added: String,
 }
 
 impl H2 {
@@ -75,7 +75,7 @@ impl H2 {
             answer: Some(answer),
             body: None,
             decoder: Body::Length(0),
-            added: None,
+            added: String::new(),
         };
         let indexed = h2.index(&parts, max_fields);
         (h2, indexed.map_err(|bad| Failure::of_bad_head(bad, max_fields)))
@@ -188,9 +188,7 @@ impl H2 {
         for (name, value) in kept_fields(block.all(), start, head) {
             response.headers_mut().append(name, value);
         }
-        if let Some((name, value)) =
-            self.added.take().and_then(|line| parse_field(line.trim_ascii().as_bytes()))
-        {
+        for (name, value) in self.added.lines().filter_map(|line| parse_field(line.trim_ascii().as_bytes())) {
             response.headers_mut().append(name, value);
         }
         self.decoder = Body::new(head.framing);
@@ -202,8 +200,8 @@ impl H2 {
         Ok(())
     }
 
-    pub(crate) fn add_field(&mut self, line: String) {
-        self.added = Some(line);
+    pub(crate) fn add_fields(&mut self, lines: &str) {
+        self.added.push_str(lines);
     }
 
     fn send_head(&mut self, response: Response<()>) -> Result<(), Failure> {
@@ -254,6 +252,20 @@ impl H2 {
         self.body = None;
     }
 
+    /// Begins a response of the host's own. The block is empty, with room for `room` bytes of the body.
+    pub(crate) fn open(&mut self, opening: Opening<'_>, room: usize) -> Result<Block, Failure> {
+        let mut response = Response::new(());
+        *response.status_mut() = http::StatusCode::from_u16(opening.status).unwrap_or_default();
+        append_lines(response.headers_mut(), opening.lines);
+        if let Some(length) = opening.length {
+            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        }
+        // Bytes that are sent are the body's, without any framing.
+        self.decoder = Body::Length(0);
+        self.send_head(response)?;
+        Ok(self.local.buffers.at_least(room))
+    }
+
     pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
         let mut response = Response::new(());
         *response.status_mut() = http::StatusCode::from_u16(reply.status).unwrap_or_default();
@@ -262,6 +274,7 @@ impl H2 {
                 response.headers_mut().append(name, value);
             }
         }
+        append_lines(response.headers_mut(), &reply.extra);
         response.headers_mut().insert(header::CONTENT_LENGTH, reply.body.len().into());
         self.send_head(response)?;
         if let Some(body) = &self.body {
@@ -348,6 +361,17 @@ fn kept_fields(bytes: &[u8], start: usize, head: &ResponseHead) -> Vec<(HeaderNa
 
 fn header_map(lines: &[u8]) -> HeaderMap {
     lines.split(|&byte| byte == b'\n').filter_map(|line| parse_field(line.trim_ascii())).collect()
+}
+
+/// Appends the lines that mean something in HTTP/2.
+fn append_lines(headers: &mut HeaderMap, lines: &str) {
+    for line in lines.split("\r\n").filter(|line| !line.is_empty()) {
+        if let Some((name, value)) = parse_field(line.as_bytes())
+            && matches!(Known::of(name.as_str().as_bytes()), Known::Other | Known::Date)
+        {
+            headers.append(name, value);
+        }
+    }
 }
 
 fn parse_field(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {

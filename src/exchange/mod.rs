@@ -11,12 +11,14 @@ pub(crate) mod tunnel;
 
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use self::h1::H1;
 use self::h2::H2;
-use self::reply::Reply;
+use self::reply::{Opening, Reply};
 use self::tunnel::Tunnel;
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
@@ -27,17 +29,24 @@ use crate::failure::Failure;
 use crate::http1::Version;
 use crate::http1::request::{Method, RequestHead};
 use crate::http1::response::{Asked, ResponseHead};
+use crate::rules::policy::Policy;
 
 /// Where a client connects from.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     /// As sent in `X-Forwarded-For`; none for clients on a Unix socket.
     pub(crate) ip: Option<Box<str>>,
+    /// The connection comes from this machine, and is none that proxies prefer (a Unix socket).
+    pub(crate) is_local: bool,
 }
 
 impl Peer {
-    pub(crate) fn new(ip: Option<IpAddr>) -> Peer {
-        Peer { ip: ip.map(|ip| ip.to_canonical().to_string().into_boxed_str()) }
+    /// A client at `ip` that has reached us at `here`; both none for Unix sockets.
+    pub(crate) fn new(ip: Option<IpAddr>, here: Option<IpAddr>) -> Peer {
+        let ip = ip.map(|ip| ip.to_canonical());
+        let is_local =
+            ip.is_some_and(|ip| ip.is_loopback() || here.is_some_and(|here| here.to_canonical() == ip));
+        Peer { ip: ip.map(|ip| ip.to_string().into_boxed_str()), is_local }
     }
 }
 
@@ -51,13 +60,30 @@ pub(crate) struct Exchange<'c> {
     pub(crate) client: Client<'c>,
     pub(crate) local: Rc<Local>,
     pub(crate) limits: Rc<Limits>,
+    /// Field lines for the worker, each with its CR LF, from whoever has looked at the request on its way.
+    pub(crate) told: String,
+    /// Field lines for the client, each with its CR LF, that go with the answer of the worker asked last.
+    pub(crate) with_answer: String,
+    /// Asked once for more field lines, when the worker's answer begins.
+    pub(crate) at_answer: Option<Box<dyn FnOnce() -> String>>,
+    /// Its error pages stand in for those of workers. Almost always none.
+    pub(crate) replaces: Option<Arc<Policy>>,
     /// Set when client and worker have agreed to go on in another protocol.
     pub(crate) tunnel: Option<Tunnel>,
 }
 
 impl<'c> Exchange<'c> {
     pub(crate) fn new(client: Client<'c>, local: Rc<Local>, limits: Rc<Limits>) -> Exchange<'c> {
-        Exchange { client, local, limits, tunnel: None }
+        Exchange {
+            client,
+            local,
+            limits,
+            told: String::new(),
+            with_answer: String::new(),
+            at_answer: None,
+            replaces: None,
+            tunnel: None,
+        }
     }
 }
 
@@ -129,9 +155,9 @@ impl Client<'_> {
         either!(self, client => client.begin(block, head))
     }
 
-    /// Has a field line, with its CR LF, added to the head of the worker's response.
-    pub(crate) fn add_field(&mut self, line: String) {
-        either!(self, client => client.add_field(line));
+    /// Has field lines, each with its CR LF, added to the head of the worker's response.
+    pub(crate) fn add_fields(&mut self, lines: &str) {
+        either!(self, client => client.add_fields(lines));
     }
 
     /// Sends bytes of the response, framed as the worker framed them; how many were taken.
@@ -156,6 +182,21 @@ impl Client<'_> {
         }
     }
 
+    /// Sends up to `most` bytes of a file from `offset` on; how many were taken, 0 if the file ends there. Only if the
+    /// client takes pipes.
+    pub(crate) fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Client::H1(client) => client.stream().poll_send_file(cx, file, offset, most),
+            Client::H2(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
     /// Everything has been sent: the response is whole.
     pub(crate) fn complete(&mut self) {
         either!(self, client => client.complete())
@@ -169,6 +210,16 @@ impl Client<'_> {
     /// The response cannot be finished; the client must be able to see that.
     pub(crate) fn abort(&mut self) {
         either!(self, client => client.abort())
+    }
+
+    /// Begins a response of the host's own, whose body follows by [`Client::poll_send`]; to be ended by
+    /// [`Client::complete`] or [`Client::abort`]. What waits in the block is to be sent first; it has room for `room`
+    /// bytes of the body behind that.
+    pub(crate) fn open(&mut self, opening: Opening<'_>, room: usize) -> Result<Block, Failure> {
+        match self {
+            Client::H1(client) => Ok(client.open(opening, room)),
+            Client::H2(client) => client.open(opening, room),
+        }
     }
 
     /// Answers from the host itself.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{H1, HEADROOM};
 use crate::base::buffers::Block;
-use crate::exchange::reply::{Reply, date_now};
+use crate::exchange::reply::{Opening, Reply, date_now};
 use crate::failure::Failure;
 use crate::http1::Version;
 use crate::http1::chunked::Chunked;
@@ -38,7 +38,10 @@ impl H1 {
         if let Some(connection) = self.connection_field(head.status) {
             let _ = write!(rest, "Connection: {connection}\r\n");
         }
-        let _ = rest.write_all(self.added.as_bytes());
+        let is_long = self.added.len() > rest.len();
+        if !is_long {
+            let _ = rest.write_all(self.added.as_bytes());
+        }
         let unused = rest.len();
         let added = &added[..HEADROOM - unused];
         let end = head.end;
@@ -48,7 +51,22 @@ impl H1 {
         let start = response::rewrite_in_place(bytes, start, end, &head.dropped, added);
         block.set_start(start);
         self.head_left = end - start;
+        if is_long {
+            self.insert_added(block);
+        }
         Ok(())
+    }
+
+    /// Moves a head to where there is room for all that a site adds to it.
+    fn insert_added(&mut self, block: &mut Block) {
+        let (head, body) = block.filled().split_at(self.head_left);
+        let mut larger = self.local.buffers.at_least(block.filled().len() + self.added.len());
+        larger.put(&head[..head.len() - b"\r\n".len()]);
+        larger.put(self.added.as_bytes());
+        larger.put(b"\r\n");
+        larger.put(body);
+        self.head_left += self.added.len();
+        *block = larger;
     }
 
     /// 100 and 103 pass; HTTP/1.0 knows no interim responses.
@@ -76,8 +94,8 @@ impl H1 {
         }
     }
 
-    pub(crate) fn add_field(&mut self, line: String) {
-        self.added = line;
+    pub(crate) fn add_fields(&mut self, lines: &str) {
+        self.added.push_str(lines);
     }
 
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -145,10 +163,27 @@ impl H1 {
         Poll::Ready(if sent == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) })
     }
 
-    pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
+    /// What is true of every response the host makes: its length is known, and nobody reads the request's body.
+    fn begin_own(&mut self) {
         self.begun = true;
+        self.until_close = false;
+        self.decoder = None;
         self.skip_received_body();
-        self.persistent &= !reply.close && !self.local.is_draining() && self.body.is_done();
+        self.persistent &= !self.local.is_draining() && self.body.is_done();
+    }
+
+    /// Begins a response of the host's own. The block begins with the head and has room for `room` bytes more.
+    pub(crate) fn open(&mut self, opening: Opening<'_>, room: usize) -> Block {
+        self.begin_own();
+        let head = opening.head_text(self.connection_field(opening.status));
+        let mut block = self.local.buffers.at_least(head.len() + room);
+        block.put(head.as_bytes());
+        block
+    }
+
+    pub(crate) async fn reply(&mut self, reply: Reply) -> Result<(), Failure> {
+        self.begin_own();
+        self.persistent &= !reply.close;
         let mut bytes = reply.head_text(self.connection_field(reply.status)).into_bytes();
         if self.head.method != Method::Head {
             bytes.extend_from_slice(&reply.body);
