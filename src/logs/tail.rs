@@ -1,4 +1,4 @@
-//! The last words of one worker: 64 KiB of both streams, and 4 KiB of stderr by itself.
+//! The last words of one worker: 64 KiB of both streams, and as much of stderr by itself.
 
 use std::collections::VecDeque;
 
@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use super::Stream;
 
 const ALL_BYTES: usize = 64 * 1024;
-/// A Node stack trace with its source line fits.
-const ERRORS_BYTES: usize = 4 * 1024;
+const ERRORS_BYTES: usize = 64 * 1024;
+/// A Node stack trace with its source line fits; what stands further back is not what ended the worker.
+const COMPLAINT_BYTES: usize = 4 * 1024;
 
 /// Grows with what is written, up to its limits; then the oldest goes.
 #[derive(Debug, Default)]
@@ -35,10 +36,16 @@ impl Tail {
         copy(&self.0.lock().all)
     }
 
+    /// What is kept of stderr, oldest first.
+    pub(crate) fn errors(&self) -> Vec<u8> {
+        copy(&self.0.lock().errors)
+    }
+
     /// The line of stderr that most likely says what is wrong.
     pub(crate) fn complaint(&self) -> Option<String> {
-        let errors = copy(&self.0.lock().errors);
-        telling_line(&String::from_utf8_lossy(&errors)).map(str::to_owned)
+        let errors = self.errors();
+        let last = &errors[errors.len().saturating_sub(COMPLAINT_BYTES)..];
+        telling_line(&String::from_utf8_lossy(last)).map(str::to_owned)
     }
 }
 
@@ -93,6 +100,7 @@ mod tests {
         tail.push(Stream::Out, &[b'y'; 3 * ALL_BYTES]);
         assert_eq!(tail.contents(), [b'y'; ALL_BYTES]);
         assert_eq!(tail.complaint().as_deref(), Some("oops"));
+        assert_eq!(tail.errors(), b"oops");
     }
 
     #[test]
