@@ -1,6 +1,8 @@
 //! Why a request was not answered by its worker: every cause, whose fault it is, what the client gets, and whether
 //! another worker may try.
 
+mod table;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ pub enum Side {
     Downstream,
     /// The worker.
     Upstream,
+    /// What the site's files and settings say.
+    Site,
     /// ostler itself, or the machine.
     Host,
 }
@@ -58,6 +62,35 @@ pub enum Failure {
     #[error("the client reads too slowly")]
     ClientTooSlow,
 
+    // The site's.
+    /// With the numbers of IIS: request filtering, a method a file has no answer for, a rule that answers itself.
+    #[error("{why}")]
+    Refused { status: u16, substatus: u16, why: String },
+    /// What does not exist, as a whole sentence.
+    #[error("{0}")]
+    NotFound(String),
+    #[error("the configuration of this folder cannot be used: {what}")]
+    Broken { what: Arc<str> },
+    /// The settings of an application, each note with its place.
+    #[error("{}", bad_settings(*.is_yml))]
+    BadSettings { is_yml: bool, notes: Arc<[String]> },
+    #[error("{application} cannot be started with `{command}`: there is no program `{program}`")]
+    ProgramNotFound {
+        application: String,
+        program: String,
+        command: String,
+        /// It was there when the application began; a worker that ended cannot be replaced.
+        refilling: bool,
+    },
+    /// Its app_offline.htm stands in for everything.
+    #[error("the site is offline")]
+    Offline(Arc<[u8]>),
+    #[error("logs are not shown to clients on other machines")]
+    LogsClosed,
+    /// The site has a page that stands in for such answers of its workers.
+    #[error("the application answered {status}, which the site has a page of its own for")]
+    Replaced { status: u16 },
+
     // Nobody to give it to.
     #[error("every worker of {application} is at its limit of concurrent requests")]
     Overflow { application: String, retry_after: Duration },
@@ -69,6 +102,8 @@ pub enum Failure {
     Stopping,
     #[error("the host has no {0} left")]
     Exhausted(&'static str),
+    #[error("the file became shorter, or unreadable, while it was sent")]
+    FileCut,
 
     // The worker's.
     #[error("the worker does not accept connections: {0}")]
@@ -97,81 +132,33 @@ pub enum Failure {
 
 impl Failure {
     pub fn side(&self) -> Side {
-        match self {
-            Failure::Malformed(_)
-            | Failure::HeadTooLarge(_)
-            | Failure::TooManyFields(_)
-            | Failure::Version
-            | Failure::UnknownCoding
-            | Failure::Connect
-            | Failure::BadBody(_)
-            | Failure::HeadTimeout
-            | Failure::BodyTooSlow
-            | Failure::ClientGone
-            | Failure::ClientTooSlow => Side::Downstream,
-            Failure::Overflow { .. } | Failure::Stopping | Failure::Exhausted(_) => Side::Host,
-            _ => Side::Upstream,
-        }
+        self.row().side
     }
 
     /// The status the client gets, if it can still be told.
     pub fn status(&self) -> u16 {
-        match self {
-            Failure::Malformed(_) | Failure::BadBody(_) | Failure::ClientGone | Failure::ClientTooSlow => 400,
-            Failure::Connect => 405,
-            Failure::HeadTimeout | Failure::BodyTooSlow => 408,
-            Failure::HeadTooLarge(_) | Failure::TooManyFields(_) => 431,
-            Failure::UnknownCoding => 501,
-            Failure::Version => 505,
-            Failure::Overflow { .. }
-            | Failure::Failing { .. }
-            | Failure::Stopping
-            | Failure::Exhausted(_) => 503,
-            Failure::NotReady { .. } | Failure::ConnectTimeout => 504,
-            Failure::ConnectRefused(_)
-            | Failure::ConnectBusy
-            | Failure::NotSent
-            | Failure::NotRead
-            | Failure::ClosedBeforeAnswer
-            | Failure::ClosedInHead
-            | Failure::BadAnswer(_)
-            | Failure::AnswerHeadTooLarge(_)
-            | Failure::Truncated
-            | Failure::BadAnswerBody(_) => 502,
-        }
+        self.row().status
+    }
+
+    /// Status and substatus where IIS's numbers are expected: monitoring and people know an iisnode site's troubles by
+    /// `500.1xxx`.
+    pub fn iis(&self) -> (u16, u16) {
+        self.row().iis
+    }
+
+    /// The code iisnode's page for developers shows as `HRESULT`.
+    pub fn internal_code(&self) -> u32 {
+        self.row().internal
     }
 
     /// A word for logs and programs; never changes its meaning.
     pub fn code(&self) -> &'static str {
-        match self {
-            Failure::Malformed(_) => "bad_request",
-            Failure::HeadTooLarge(_) => "head_too_large",
-            Failure::TooManyFields(_) => "too_many_fields",
-            Failure::Version => "http_version",
-            Failure::UnknownCoding => "unknown_coding",
-            Failure::Connect => "connect",
-            Failure::BadBody(_) => "bad_body",
-            Failure::HeadTimeout => "head_timeout",
-            Failure::BodyTooSlow => "body_too_slow",
-            Failure::ClientGone => "client_gone",
-            Failure::ClientTooSlow => "client_too_slow",
-            Failure::Overflow { .. } => "overflow",
-            Failure::NotReady { .. } => "not_ready",
-            Failure::Failing { .. } => "failing",
-            Failure::Stopping => "stopping",
-            Failure::Exhausted(_) => "exhausted",
-            Failure::ConnectRefused(_) => "connect_refused",
-            Failure::ConnectBusy => "connect_busy",
-            Failure::ConnectTimeout => "connect_timeout",
-            Failure::NotSent => "not_sent",
-            Failure::NotRead => "not_read",
-            Failure::ClosedBeforeAnswer => "closed_before_answer",
-            Failure::ClosedInHead => "closed_in_head",
-            Failure::BadAnswer(_) => "bad_answer",
-            Failure::AnswerHeadTooLarge(_) => "answer_head_too_large",
-            Failure::Truncated => "truncated",
-            Failure::BadAnswerBody(_) => "bad_answer_body",
-        }
+        self.row().code
+    }
+
+    /// What to do next, in a sentence or two, for who runs the site.
+    pub fn advice(&self) -> &'static str {
+        self.row().advice
     }
 
     pub fn retry(&self) -> Retry {
@@ -194,6 +181,8 @@ impl Failure {
             | Failure::Failing { .. }
             | Failure::Stopping
             | Failure::Exhausted(_) => Some(Duration::from_secs(1)),
+            Failure::ProgramNotFound { refilling: true, .. } => Some(Duration::from_secs(1)),
+            Failure::Offline(_) => Some(Duration::from_secs(10)),
             _ => None,
         }
     }
@@ -206,6 +195,15 @@ impl Failure {
             BadHead::UnknownCoding => Failure::UnknownCoding,
             BadHead::Connect => Failure::Connect,
         }
+    }
+}
+
+/// The words for a yml file are iisnode's, by which people find help.
+fn bad_settings(is_yml: bool) -> &'static str {
+    if is_yml {
+        "ostler is unable to read the configuration file iisnode.yml"
+    } else {
+        "the iisnode settings of this application cannot be used"
     }
 }
 

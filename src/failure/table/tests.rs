@@ -1,0 +1,99 @@
+//! The table of failures, row by row, against IIS's and iisnode's numbers.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::{Failure, Side};
+
+/// Every failure there is, with its status for any application, and IIS's numbers.
+fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
+    let application = || "shop".to_owned();
+    let program_not_found = |refilling| Failure::ProgramNotFound {
+        application: application(),
+        program: "nothing".to_owned(),
+        command: "nothing server.js".to_owned(),
+        refilling,
+    };
+    let notes: Arc<[String]> = Arc::from(["iisnode.yml:1:1: error: no".to_owned()]);
+    vec![
+        (Failure::Malformed("x"), 400, (400, 0)),
+        (Failure::HeadTooLarge(1), 431, (431, 0)),
+        (Failure::TooManyFields(1), 431, (431, 0)),
+        (Failure::Version, 505, (505, 0)),
+        (Failure::UnknownCoding, 501, (501, 0)),
+        (Failure::Connect, 405, (405, 0)),
+        (Failure::BadBody("x"), 400, (400, 0)),
+        (Failure::HeadTimeout, 408, (408, 0)),
+        (Failure::BodyTooSlow, 408, (408, 0)),
+        (Failure::ClientGone, 400, (400, 0)),
+        (Failure::ClientTooSlow, 400, (400, 0)),
+        (Failure::Refused { status: 404, substatus: 8, why: "hidden".to_owned() }, 404, (404, 8)),
+        (Failure::NotFound("/a.js".to_owned()), 404, (404, 0)),
+        (Failure::Broken { what: "web.config:1:1: no".into() }, 500, (500, 19)),
+        (Failure::BadSettings { is_yml: true, notes: notes.clone() }, 500, (500, 1000)),
+        (Failure::BadSettings { is_yml: false, notes }, 500, (500, 1000)),
+        (program_not_found(false), 500, (500, 1000)),
+        (program_not_found(true), 503, (503, 1002)),
+        (Failure::Offline(Arc::from(*b"later")), 503, (503, 0)),
+        (Failure::LogsClosed, 403, (403, 6)),
+        (Failure::Replaced { status: 404 }, 404, (404, 0)),
+        (
+            Failure::Overflow { application: application(), retry_after: Duration::from_secs(1) },
+            503,
+            (503, 1002),
+        ),
+        (Failure::NotReady { application: application(), after: Duration::from_secs(1) }, 504, (500, 1001)),
+        (Failure::Failing { application: application(), why: "no".into() }, 503, (500, 1002)),
+        (Failure::Stopping, 503, (503, 1001)),
+        (Failure::Exhausted("open files"), 503, (503, 1000)),
+        (Failure::FileCut, 500, (500, 0)),
+        (Failure::ConnectRefused(io::ErrorKind::ConnectionRefused.into()), 502, (500, 1001)),
+        (Failure::ConnectBusy, 502, (503, 1003)),
+        (Failure::ConnectTimeout, 504, (500, 1001)),
+        (Failure::NotSent, 502, (500, 1006)),
+        (Failure::NotRead, 502, (500, 1011)),
+        (Failure::ClosedBeforeAnswer, 502, (500, 1013)),
+        (Failure::ClosedInHead, 502, (500, 1014)),
+        (Failure::BadAnswer("not an HTTP/1 status line"), 502, (500, 1013)),
+        (Failure::BadAnswer("a line does not end with CR LF"), 502, (500, 1014)),
+        (Failure::AnswerHeadTooLarge(1), 502, (500, 1012)),
+        (Failure::Truncated, 502, (500, 1016)),
+        (Failure::BadAnswerBody("x"), 502, (500, 1015)),
+    ]
+}
+
+#[test]
+fn every_failure_has_the_numbers_people_know_it_by() {
+    for (failure, status, iis) in every_failure() {
+        assert_eq!((failure.status(), failure.iis()), (status, iis), "{failure:?}");
+    }
+}
+
+#[test]
+fn every_failure_says_what_to_do_next() {
+    for (failure, ..) in every_failure() {
+        let advice = failure.advice();
+        assert!(advice.ends_with('.') && !advice.contains("  "), "{failure:?}: {advice}");
+    }
+}
+
+#[test]
+fn a_code_means_one_thing() {
+    let kinds: BTreeSet<_> = every_failure()
+        .iter()
+        .map(|(failure, ..)| (failure.code(), std::mem::discriminant(failure)))
+        .map(|(code, kind)| (code, format!("{kind:?}")))
+        .collect();
+    let codes: BTreeSet<_> = kinds.iter().map(|(code, _)| code).collect();
+    assert_eq!(codes.len(), kinds.len(), "{kinds:?}");
+}
+
+#[test]
+fn what_iisnode_blames_on_the_worker_is_the_workers() {
+    for (failure, _, (_, substatus)) in every_failure() {
+        let with_page = matches!(substatus, 1003..=1018);
+        assert!(!with_page || failure.side() == Side::Upstream, "{failure:?}");
+    }
+}
