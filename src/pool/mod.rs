@@ -5,8 +5,13 @@
 //! [`Pool::lease`] -> [`select`] picks the next ready worker with room -> a [`Lease`] -> its drop frees the place, for
 //! the request that has waited longest if any waits.
 
+mod application;
+mod generation;
+pub(crate) mod journal;
 mod lease;
+mod opening;
 mod queue;
+pub(crate) mod refusal;
 mod select;
 mod worker;
 
@@ -16,7 +21,11 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+pub(crate) use self::application::{Application, ApplicationId, Applications, Standing};
+pub(crate) use self::generation::{ErrorStyle, Generation, Passing};
+use self::journal::Journal;
 pub(crate) use self::lease::Lease;
+use self::opening::Opening;
 use self::queue::{Queue, Refused};
 pub(crate) use self::worker::{Worker, WorkerId};
 use crate::base::padded::Padded;
@@ -36,6 +45,9 @@ pub(crate) struct PoolSettings {
     pub(crate) queue_timeout: Duration,
     /// How long a request waits while no worker is ready but one is expected.
     pub(crate) start_timeout: Duration,
+    /// Nobody is served before every slot has had its first worker or failed to get one, so that the rotation begins
+    /// at its beginning (iisnode 3.2).
+    pub(crate) opens_complete: bool,
 }
 
 /// Why nobody is ready, and whether waiting helps. Published by the control plane.
@@ -70,6 +82,8 @@ pub(crate) struct Pool {
     cursor: Padded<AtomicUsize>,
     outlook: ArcSwap<Outlook>,
     queue: Arc<Queue>,
+    opening: Opening,
+    journal: Journal,
 }
 
 impl Pool {
@@ -78,13 +92,20 @@ impl Pool {
             slots: (0..settings.slots).map(|_| ArcSwapOption::empty()).collect(),
             cursor: Padded(AtomicUsize::new(0)),
             outlook: ArcSwap::from_pointee(Outlook::Expected),
+            opening: Opening::new(if settings.opens_complete { settings.slots } else { 0 }),
             queue: Arc::new(Queue::default()),
+            journal: Journal::default(),
             settings,
         })
     }
 
     pub(crate) fn settings(&self) -> &PoolSettings {
         &self.settings
+    }
+
+    /// What became of the workers, for who must explain a failure.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// A place in the next worker with room, or the reason why there is none after waiting as long as is allowed.
@@ -99,12 +120,12 @@ impl Pool {
 
     /// A place in the next worker with room, if there is one and nobody waits for it.
     pub(crate) fn lease_now(&self) -> Option<Lease> {
-        if self.queue.is_empty() { self.try_lease() } else { None }
+        if self.queue.is_empty() && self.opening.is_over() { self.try_lease() } else { None }
     }
 
     /// A place in the worker of one slot, if it is ready, has room, and nobody waits.
     pub(crate) fn lease_in(&self, slot: usize) -> Option<Lease> {
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || !self.opening.is_over() {
             return None;
         }
         let worker = self.slots.get(slot)?.load();
@@ -121,8 +142,27 @@ impl Pool {
     }
 
     /// Whether every slot is empty, so that no request can be served however long the queue moves on.
+    pub(crate) fn is_unready(&self) -> bool {
+        self.nobody_ready()
+    }
+
+    /// Whether every slot has a worker that is ready.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.slots.iter().all(|slot| slot.load().is_some())
+    }
+
+    /// Whether somebody waits for a place.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether no worker is to be expected.
+    pub(crate) fn is_failing(&self) -> bool {
+        !matches!(&**self.outlook.load(), Outlook::Expected)
+    }
+
     fn nobody_ready(&self) -> bool {
-        self.slots.iter().all(|slot| slot.load().is_none())
+        !self.opening.is_over() || self.slots.iter().all(|slot| slot.load().is_none())
     }
 
     async fn wait_for_lease(&self) -> Result<Lease, NoLease> {
@@ -133,12 +173,17 @@ impl Pool {
             let room = self.settings.slots.saturating_mul(self.settings.max_concurrent as usize);
             (room.saturating_add(self.settings.queue_length), self.settings.start_timeout)
         } else {
+            // Those who wait may be about to get places that are free: the queue alone is no sign of full workers.
+            self.serve_queue();
+            if let Some(lease) = self.lease_now() {
+                return Ok(lease);
+            }
             (self.settings.queue_length, self.settings.queue_timeout)
         };
         let Some(ticket) = self.queue.join(bound) else { return Err(NoLease::Overflow) };
         // A place may have become free between our look and our joining, or all hope lost; nobody would tell us.
         self.serve_queue();
-        if unready && self.nobody_ready() {
+        if (unready && self.nobody_ready()) || matches!(&**self.outlook.load(), Outlook::Stopping) {
             self.look_out()?;
         }
         match tokio::time::timeout(patience, ticket.granted()).await {
@@ -161,6 +206,9 @@ impl Pool {
 
     /// Gives free places to those who wait, longest first, until one of both runs out.
     fn serve_queue(&self) {
+        if !self.opening.is_over() {
+            return;
+        }
         while !self.queue.is_empty() {
             let Some(lease) = self.try_lease() else { return };
             self.queue.grant(lease);
@@ -169,22 +217,54 @@ impl Pool {
 
     // What the control plane does.
 
-    /// Makes a worker known that takes requests under the pool's cap.
+    /// Makes a worker known that takes requests under the pool's cap; with what it prints, if it is one of ours.
     pub(crate) fn worker(
         &self,
         id: WorkerId,
         slot: usize,
         pid: Option<u32>,
         address: crate::base::address::Address,
+        output: Option<Arc<crate::logs::output::Output>>,
     ) -> Arc<Worker> {
-        Arc::new(Worker::new(id, slot, pid, address, self.settings.max_concurrent, self.queue.clone()))
+        Arc::new(Worker::new(
+            id,
+            slot,
+            pid,
+            address,
+            output,
+            self.settings.max_concurrent,
+            self.queue.clone(),
+        ))
     }
 
     /// Puts a ready worker into its slot; requests find it from now on, those who wait first.
     pub(crate) fn publish(&self, worker: Arc<Worker>) {
         let slot = worker.slot();
         self.slots[slot].store(Some(worker));
+        self.first_outcome(slot);
         self.serve_queue();
+    }
+
+    /// A slot has its first worker, or has failed to get one.
+    pub(crate) fn first_outcome(&self, slot: usize) {
+        if self.opening.outcome(slot) {
+            self.serve_queue();
+        }
+    }
+
+    /// Waits for no slot any longer.
+    pub(crate) fn open(&self) {
+        self.opening.end();
+        self.serve_queue();
+    }
+
+    /// Requests in flight on all workers that are ready.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.slots
+            .iter()
+            .filter_map(ArcSwapOption::load_full)
+            .map(|worker| u64::from(worker.in_flight()))
+            .sum()
     }
 
     /// Takes a worker out of its slot, whether it drains, died or does not answer. Requests in flight keep their lease.
@@ -204,9 +284,10 @@ impl Pool {
             Outlook::Failing(why) => Some(Refused::Failing(why.clone())),
             Outlook::Stopping => Some(Refused::Stopping),
         };
+        let is_over = matches!(outlook, Outlook::Stopping);
         self.outlook.store(Arc::new(outlook));
         if let Some(refusal) = refusal
-            && self.nobody_ready()
+            && (is_over || self.nobody_ready())
         {
             self.queue.refuse_all(&refusal);
         }

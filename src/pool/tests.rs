@@ -14,11 +14,12 @@ fn pool(slots: usize, cap: u32, queue_length: usize) -> Arc<Pool> {
         queue_length,
         queue_timeout: Duration::from_secs(1),
         start_timeout: Duration::from_secs(1),
+        opens_complete: false,
     })
 }
 
 fn ready(pool: &Pool, slot: usize) -> Arc<Worker> {
-    let worker = pool.worker(WorkerId::next(), slot, None, Address::Unix("/nowhere".into()));
+    let worker = pool.worker(WorkerId::next(), slot, None, Address::Unix("/nowhere".into()), None);
     pool.publish(worker.clone());
     worker
 }
@@ -134,4 +135,29 @@ fn futures_now<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
         std::task::Poll::Ready(output) => Some(output),
         std::task::Poll::Pending => None,
     }
+}
+
+#[test]
+fn a_request_that_comes_while_those_before_it_get_their_places_does_not_overflow() {
+    let pool = pool(1, 2, 0);
+    runtime().block_on(async {
+        let first = pool.lease();
+        tokio::pin!(first);
+        assert!(now(first.as_mut()).await.is_none(), "nobody is ready");
+        // The moment between a worker's publishing and its places being given out.
+        let worker = pool.worker(WorkerId::next(), 0, None, Address::Unix("/nowhere".into()), None);
+        pool.slots[0].store(Some(worker));
+        let second = pool.lease().await;
+        assert!(second.is_ok(), "there are places for both");
+        assert!(first.await.is_ok());
+    });
+}
+
+/// What a future has to say right now.
+async fn now<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
 }

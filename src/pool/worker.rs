@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::queue::Queue;
 use crate::base::address::Address;
 use crate::base::padded::Padded;
+use crate::logs::output::Output;
 
 /// Tells workers apart for the life of the host; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +27,7 @@ pub(crate) struct Worker {
     slot: usize,
     pid: Option<u32>,
     address: Address,
+    output: Option<Arc<Output>>,
     pub(super) max_concurrent: u32,
     pub(super) in_flight: Padded<AtomicU32>,
     withdrawn: AtomicBool,
@@ -42,6 +44,7 @@ impl Worker {
         slot: usize,
         pid: Option<u32>,
         address: Address,
+        output: Option<Arc<Output>>,
         max_concurrent: u32,
         queue: Arc<Queue>,
     ) -> Worker {
@@ -50,6 +53,7 @@ impl Worker {
             slot,
             pid,
             address,
+            output,
             max_concurrent,
             in_flight: Padded(AtomicU32::new(0)),
             withdrawn: AtomicBool::new(false),
@@ -68,13 +72,17 @@ impl Worker {
     }
 
     /// The process, if it is one of ours.
-    #[cfg(test)]
     pub(crate) fn pid(&self) -> Option<u32> {
         self.pid
     }
 
     pub(crate) fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// What it prints, if it is one of ours.
+    pub(crate) fn output(&self) -> Option<&Arc<Output>> {
+        self.output.as_ref()
     }
 
     pub(crate) fn in_flight(&self) -> u32 {

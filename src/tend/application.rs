@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore};
 
 use super::house::House;
 use super::outlook::{Said, outlook};
@@ -19,7 +19,9 @@ pub(super) struct Application {
     pub(super) drain: Drain,
     /// One turn per core: programs that start compete for it, and all of them late is worse than some early.
     pub(super) turns: Arc<Semaphore>,
-    progress: mpsc::Sender<Progress>,
+    /// Rings when a worker is ready.
+    pub(super) first_ready: Notify,
+    progress: Box<dyn Fn(Progress) + Send + Sync>,
     board: Mutex<Board>,
 }
 
@@ -36,9 +38,14 @@ impl Application {
         pool: Arc<Pool>,
         house: Arc<House>,
         drain: Drain,
-        progress: mpsc::Sender<Progress>,
+        progress: Box<dyn Fn(Progress) + Send + Sync>,
     ) -> Application {
         let slots = pool.settings().slots;
+        pool.journal().introduce(
+            plan.command.to_string(),
+            &plan.working_directory,
+            plan.transport.in_words(),
+        );
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Application {
             plan,
@@ -46,14 +53,19 @@ impl Application {
             house,
             drain,
             turns: Arc::new(Semaphore::new(cores)),
+            first_ready: Notify::new(),
             progress,
             board: Mutex::new(Board { hopeful: vec![true; slots], last_failure: None, said: Said::Expected }),
         }
     }
 
     pub(super) fn report(&self, progress: Progress) {
-        // Full or closed: nobody looks, and nobody may make us wait.
-        let _ = self.progress.try_send(progress);
+        match &progress {
+            Progress::WorkerReady { .. } => self.first_ready.notify_one(),
+            Progress::StartFailed { slot, .. } => self.pool.first_outcome(*slot),
+            Progress::WorkerEnded { .. } => {}
+        }
+        (self.progress)(progress);
     }
 
     /// Takes note of how a slot is, and tells the pool if that changes what requests may hope for.

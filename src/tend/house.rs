@@ -1,4 +1,4 @@
-//! What all applications of one host share: the socket folder, the terminal, the keeper, and the care for orphans.
+//! What all applications of one host share: the socket folder, the terminal, the log directories, the keeper, and the care for orphans.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,9 +9,11 @@ use super::keeper::{Keeper, is_of_host};
 use super::sockets::{self, SocketFolder};
 use super::{linux, proc, spawn};
 use crate::logs::console::Console;
+use crate::logs::directory::Directories;
 
 pub(crate) struct House {
     pub(super) console: Console,
+    pub(super) logs: Directories,
     pub(super) sockets: SocketFolder,
     /// None in a process that is no host by itself, like a test.
     keeper: Option<Keeper>,
@@ -40,6 +42,7 @@ impl House {
 
     pub(super) fn without_keeper(console: Console) -> io::Result<House> {
         Ok(House {
+            logs: Directories::new(console.clone()),
             console,
             sockets: SocketFolder::create()?,
             keeper: None,
@@ -65,8 +68,8 @@ impl House {
         }
     }
 
-    /// Keeps the keeper alive and reaps what was adopted, for as long as this is awaited; any number may.
-    pub(super) async fn tend(&self) -> Infallible {
+    /// Keeps the keeper alive and reaps what was adopted, for as long as this is awaited.
+    pub(crate) async fn tend(&self) -> Infallible {
         match &self.keeper {
             Some(keeper) => tokio::select! {
                 never = keeper.watch() => never,

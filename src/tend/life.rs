@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::process::Child;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::house::House;
 use super::spawn::{Place, Spawned, spawn};
@@ -15,12 +16,14 @@ use super::{ApplicationPlan, Transport, linux, proc, ready};
 use crate::base::address::Address;
 use crate::base::drain::Drain;
 use crate::logs::Stream;
-use crate::logs::capture::capture;
-use crate::logs::tail::Tail;
+use crate::logs::capture::Capture;
+use crate::logs::output::Output;
 use crate::pool::Worker;
 
 /// After the exit whoever has the pipes open still is a stranger, or hidden; we do not wait for it.
 const OUTPUT_LIMIT: Duration = Duration::from_millis(500);
+/// What a disk may take beyond that for the last of an ended worker's output.
+const DISK_LIMIT: Duration = Duration::from_secs(2);
 /// Looks for processes that were sent SIGKILL; each is followed by a pause of [`LONGEST_LOOK`] at most.
 const KILL_ROUNDS: u32 = 50;
 const LONGEST_LOOK: Duration = Duration::from_millis(50);
@@ -40,10 +43,14 @@ pub(super) struct Life {
     pub(super) address: Option<Address>,
     /// What the pool knew this process as, one after the other; the last one is the one it knows now, if any.
     pub(super) workers: Vec<Arc<Worker>>,
-    pub(super) tail: Arc<Tail>,
+    pub(super) output: Arc<Output>,
     captures: JoinSet<std::io::Result<()>>,
+    /// Ends the reading of the output, not its writing.
+    stop_reading: CancellationToken,
     /// Until when the rest of the group may finish by itself once its leader has ended.
     patience: Option<Instant>,
+    /// The age at which it is looked at again while it does not answer.
+    pub(super) next_look: Option<Duration>,
     /// The TCP ports it was seen listening on, other than the one it was given.
     elsewhere: Vec<u16>,
     settled: bool,
@@ -66,11 +73,20 @@ impl Life {
         let Spawned { child, pid, started, stdout, stderr } =
             spawn(plan, slot, &place, &tag).inspect_err(|_| give_back(house, &place))?;
         house.group_started(pid);
-        let tail = Arc::new(Tail::default());
+        let pipes = [Arc::new(stdout), Arc::new(stderr)];
+        let output = Output::new([&pipes[0], &pipes[1]], plan.logs.is_some());
         let mut captures = JoinSet::new();
-        for (pipe, stream) in [(stdout, Stream::Out), (stderr, Stream::Err)] {
-            let voice = house.console.voice(&format!("{}.{slot}", plan.name), slot, stream);
-            captures.spawn(capture(pipe, stream, Arc::clone(&tail), voice));
+        let stop_reading = CancellationToken::new();
+        for (pipe, stream) in pipes.into_iter().zip([Stream::Out, Stream::Err]) {
+            let capture = Capture {
+                pipe,
+                stream,
+                output: Arc::clone(&output),
+                voice: house.console.voice(&format!("{}.{slot}", plan.name), slot, stream),
+                writer: plan.logs.as_ref().map(|logs| house.logs.writer(logs, pid, stream)),
+                stop: stop_reading.clone(),
+            };
+            captures.spawn(capture.run());
         }
         Ok(Life {
             house: Arc::clone(house),
@@ -84,9 +100,11 @@ impl Life {
             first_ready: None,
             address: None,
             workers: Vec::new(),
-            tail,
+            output,
             captures,
+            stop_reading,
             patience: None,
+            next_look: None,
             elsewhere: Vec::new(),
             settled: false,
         })
@@ -126,18 +144,45 @@ impl Life {
         format!("; it is alive but listens on TCP {ports}, not on {told}")
     }
 
+    /// What is wrong with a process that is alive and does not answer, if that was seen.
+    pub(super) fn suspicion(&self) -> Option<String> {
+        let told = match &self.place {
+            Place::Socket(_) => "the path of a Unix socket",
+            Place::Port(_) => "another TCP port",
+        };
+        let ports = self.elsewhere.iter().map(u16::to_string).collect::<Vec<_>>();
+        let noun = match ports.len() {
+            0 => return None,
+            1 => "port",
+            _ => "ports",
+        };
+        let ports = ports.join(", ");
+        Some(format!("your program is alive but listens on TCP {noun} {ports}, not on PORT ({told})"))
+    }
+
     /// Ends what an ended process has left: the rest of its group, its other descendants, its output, its address.
     pub(super) async fn settle(&mut self, drain: &Drain) {
         self.end_those_left(drain).await;
-        let captured = async { while self.captures.join_next().await.is_some() {} };
-        if timeout(OUTPUT_LIMIT, captured).await.is_err() {
-            tracing::warn!(
-                pid = self.pid,
-                "the output of an ended worker is still held open by another process"
-            );
-            self.captures.shutdown().await;
+        if !self.is_captured(OUTPUT_LIMIT).await {
+            if self.output.is_open() {
+                tracing::warn!(
+                    pid = self.pid,
+                    "the output of an ended worker is still held open by another process"
+                );
+            }
+            self.stop_reading.cancel();
+            if !self.is_captured(DISK_LIMIT).await {
+                tracing::warn!(pid = self.pid, "the disk is too slow for the last output of an ended worker");
+                self.captures.shutdown().await;
+            }
         }
         self.finish();
+    }
+
+    /// Whether all output has been read, and written, within this time.
+    async fn is_captured(&mut self, within: Duration) -> bool {
+        let captured = async { while self.captures.join_next().await.is_some() {} };
+        timeout(within, captured).await.is_ok()
     }
 
     async fn end_those_left(&self, drain: &Drain) {

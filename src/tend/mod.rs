@@ -3,7 +3,7 @@
 //! Everything runs on one thread that lives as long as the host, in a current-thread runtime: the kernel ties a worker's
 //! life to the thread that forked it. Towards the data plane there is only `pool`.
 //!
-//! `slots` owns the tasks, `worker` tends one slot, `application` is what they share; `state` and `budget` decide, the others do one thing each.
+//! `steward` looks after all applications and their generations; of one generation `slots` owns the tasks, `worker` tends one slot, `application` is what they share; `state` and `budget` decide, the others do one thing each.
 
 mod application;
 mod budget;
@@ -18,7 +18,10 @@ mod slots;
 mod sockets;
 mod spawn;
 mod state;
+pub(crate) mod steward;
 mod upstreams;
+pub(crate) mod watch;
+mod wish;
 mod worker;
 
 use std::path::PathBuf;
@@ -28,10 +31,11 @@ pub(crate) use self::budget::RestartLimits;
 pub(crate) use self::house::House;
 pub(crate) use self::keeper::{SUBCOMMAND as KEEPER_SUBCOMMAND, keeper_main};
 pub(crate) use self::linux::{raise_descriptor_limit, take_short_turns};
-pub(crate) use self::slots::tend;
+use self::slots::tend;
 pub(crate) use self::spawn::{CommandLine, CommandNotFound};
 pub(crate) use self::state::Exit;
 pub(crate) use self::upstreams::watch_upstreams;
+use crate::logs::LogPlan;
 
 /// What `PORT` is for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,15 @@ pub(crate) enum Transport {
     Unix,
     /// The number of a free loopback TCP port.
     Tcp,
+}
+
+impl Transport {
+    fn in_words(self) -> &'static str {
+        match self {
+            Transport::Unix => "the path of a Unix socket",
+            Transport::Tcp => "a TCP port number",
+        }
+    }
 }
 
 /// Everything needed to run the workers of one application; how many there are is the pool's to say.
@@ -56,6 +69,8 @@ pub(crate) struct ApplicationPlan {
     /// From the wish that a worker ends until it is killed.
     pub(crate) grace: Duration,
     pub(crate) restarts: RestartLimits,
+    /// None: what workers print is not written to files.
+    pub(crate) logs: Option<LogPlan>,
 }
 
 impl ApplicationPlan {
@@ -70,6 +85,7 @@ impl ApplicationPlan {
             start_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(30),
             restarts: RestartLimits::default(),
+            logs: None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The slots of one application, each tended by its own task, from the first start to the last end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::application::Application;
@@ -12,15 +12,18 @@ use super::{ApplicationPlan, Progress};
 use crate::base::drain::Drain;
 use crate::pool::Pool;
 
+/// When one worker is ready, so long the others may still take before requests are served without them.
+const OPENING: Duration = Duration::from_secs(1);
+
 /// Runs the application until the drain is requested; returns when every worker is gone.
 ///
-/// For the one thread that lives as long as the host. Progress nobody takes in time is dropped.
+/// For the one thread that lives as long as the host. `progress` is told how it goes, and may not wait.
 pub(crate) async fn tend(
     plan: ApplicationPlan,
     pool: Arc<Pool>,
     house: Arc<House>,
     drain: Drain,
-    progress: mpsc::Sender<Progress>,
+    progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) {
     let slots = pool.settings().slots;
     let application = Arc::new(Application::new(plan, pool, house, drain, progress));
@@ -36,9 +39,15 @@ pub(crate) async fn tend(
             }
         }
     };
+    let opening = async {
+        application.first_ready.notified().await;
+        tokio::time::sleep(OPENING).await;
+        application.pool.open();
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         biased;
         () = all_ended => {}
-        never = application.house.tend() => match never {},
+        () = opening => {}
     }
 }

@@ -170,7 +170,14 @@ pub(super) fn spawn(
     command
         .args(plan.command.args.iter().map(|argument| place.fill_in(argument)))
         .current_dir(&plan.working_directory)
-        .env_remove("PORT")
+        .env_remove("PORT");
+    // What another host tells its workers is not for ours.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"IISNODE_")) {
+            command.env_remove(name);
+        }
+    }
+    command
         .envs(plan.variables(slot, place, tag))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

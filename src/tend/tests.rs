@@ -1,6 +1,6 @@
 //! Real processes: what only they can show.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::base::address::Address;
 use crate::base::drain::Drain;
+use crate::logs::LogPlan;
 use crate::logs::console::Console;
 use crate::pool::{NoLease, Pool, PoolSettings};
 
@@ -51,13 +52,15 @@ impl Application {
             queue_length: 10,
             queue_timeout: LONG,
             start_timeout: LONG,
+            opens_complete: false,
         });
         let console = Console::new(std::io::sink(), std::io::sink(), [false; 2]);
         let house = Arc::new(House::without_keeper(console).unwrap());
         let drain = Drain::new(Duration::from_secs(30));
         let (sender, progress) = mpsc::channel(100);
+        let tell = move |progress| sender.try_send(progress).expect("somebody listens");
         #[expect(clippy::disallowed_methods, reason = "the test is the owner and ends it in `end`")]
-        let task = tokio::spawn(tend(plan, Arc::clone(&pool), house, drain.clone(), sender));
+        let task = tokio::spawn(tend(plan, Arc::clone(&pool), house, drain.clone(), Box::new(tell)));
         Application { pool, drain, progress, task, folder }
     }
 
@@ -303,6 +306,7 @@ async fn a_server_that_already_runs_is_used_while_it_answers() {
         queue_length: 0,
         queue_timeout: LONG,
         start_timeout: LONG,
+        opens_complete: false,
     });
     let drain = Drain::new(LONG);
     let mut task = tokio::task::JoinSet::new();
@@ -324,4 +328,34 @@ async fn a_server_that_already_runs_is_used_while_it_answers() {
     drain.request();
     tokio::time::timeout(LONG, task.join_all()).await.expect("it does not end");
     assert!(pool.workers().is_empty());
+}
+
+/// A worker that prints as its last act, and one that is killed: all of it is on disk when the worker counts as ended.
+#[tokio::test]
+async fn what_a_worker_printed_is_in_its_log_files_when_it_has_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let logs = LogPlan {
+        directory: directory.path().join("logs"),
+        max_file_bytes: 128 * 1024,
+        max_total_bytes: 1024 * 1024,
+        max_files: 20,
+    };
+    let script = format!(
+        "process.on('SIGTERM', () => {{ console.log('bye'); process.exit() }}); console.error('up'); {LISTENS}"
+    );
+    let mut application = Application::node(&script, 1, |plan| plan.logs = Some(logs.clone()));
+    let pid = application.ready().await;
+    let worker = application.pool.workers().remove(0);
+    let output = worker.output().expect("it is one of ours");
+    output.settled().await;
+    assert!(output.is_on_disk());
+    assert_eq!(output.last_words(), b"up\n");
+    application.end().await;
+    let text = |stream: &str| {
+        let mut found = std::fs::read_dir(&logs.directory).unwrap().map(|entry| entry.unwrap().path());
+        let is_it = |path: &PathBuf| path.to_string_lossy().contains(&format!("-{pid}-{stream}-"));
+        std::fs::read_to_string(found.find(is_it).expect("there is a file")).unwrap()
+    };
+    assert_eq!(text("stderr"), "up\n");
+    assert_eq!(text("stdout"), "bye\n");
 }

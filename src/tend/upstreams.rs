@@ -46,7 +46,7 @@ impl Upstreams {
                 () = self.drain.requested() => return,
                 () = self.until_it_answers(slot, address) => {}
             }
-            let worker = self.pool.worker(WorkerId::next(), slot, None, address.clone());
+            let worker = self.pool.worker(WorkerId::next(), slot, None, address.clone(), None);
             self.pool.publish(Arc::clone(&worker));
             self.pool.announce(Outlook::Expected);
             let unreachable = async {

@@ -13,8 +13,10 @@ use super::application::Application;
 use super::budget::Budget;
 use super::life::{Life, ended};
 use super::outlook::is_hopeful;
+use super::spawn::CommandNotFound;
 use super::state::{Bounds, Effect, Event, Pressure, StartFailure, WorkerState, step};
 use super::{Progress, ready};
+use crate::pool::journal;
 use crate::pool::{Worker, WorkerId};
 
 /// From SIGTERM to SIGKILL for a worker whose requests took all the grace there was.
@@ -23,6 +25,8 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 const REAP: Duration = Duration::from_secs(5);
 /// Who starts waits this long for those who start before it; one that hangs must not hold up the others.
 const TURN: Duration = Duration::from_secs(2);
+/// A worker that has not answered by then may never; while it does not, it is looked at again at twice the age.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// A process that refuses connections is often about to end; its exit tells more than the refusal.
 const EXIT_IS_NEAR: Duration = Duration::from_millis(50);
 
@@ -104,16 +108,24 @@ impl Slot {
                     }
                 })
             }
-            (WorkerState::Starting { until, .. }, Some(life)) => Some(tokio::select! {
-                biased;
-                () = drain.requested() => self.drain_requested(),
-                exit = ended(&mut life.child) => Event::Exited(exit),
-                address = ready::until_one_answers(&life.candidates) => {
-                    life.address = Some(address);
-                    Event::Answered
-                }
-                () = sleep_until(*until) => Event::Tick,
-            }),
+            (WorkerState::Starting { since, until }, Some(life)) => {
+                let look = *since + life.next_look.unwrap_or(FIRST_LOOK);
+                Some(tokio::select! {
+                    biased;
+                    () = drain.requested() => self.drain_requested(),
+                    exit = ended(&mut life.child) => Event::Exited(exit),
+                    address = ready::until_one_answers(&life.candidates) => {
+                        life.address = Some(address);
+                        Event::Answered
+                    }
+                    () = sleep_until(look.min(*until)) => {
+                        life.next_look = Some((look - *since) * 2);
+                        life.diagnose();
+                        self.application.pool.journal().diagnose(self.number, life.suspicion());
+                        Event::Tick
+                    }
+                })
+            }
             (WorkerState::Ready { .. }, Some(life)) => {
                 let Some(worker) = life.workers.last().cloned() else { return Some(Event::Unreachable) };
                 Some(tokio::select! {
@@ -219,12 +231,23 @@ impl Slot {
     fn spawn(&mut self) -> Option<Event> {
         match Life::begin(&self.application.plan, &self.application.house, self.number) {
             Ok(life) => {
+                self.application.pool.journal().begun(self.number, life.pid, Arc::clone(&life.output));
                 self.life = Some(life);
                 None
             }
             Err(why) => {
                 self.failing = true;
                 self.ending = Some(Ending { pid: None, served: None, why: why.clone() });
+                self.application.pool.journal().ended(journal::Ending {
+                    slot: self.number,
+                    pid: None,
+                    how: why.clone(),
+                    after: Duration::ZERO,
+                    at: std::time::Instant::now(),
+                    stderr: Vec::new(),
+                    diagnosis: None,
+                    cause: self.why_not_started(),
+                });
                 Some(Event::SpawnFailed(why))
             }
         }
@@ -234,8 +257,10 @@ impl Slot {
         let Some(life) = &mut self.life else { return };
         let Some(address) = life.address.clone() else { return };
         let pool = &self.application.pool;
-        let worker = pool.worker(WorkerId::next(), self.number, Some(life.pid), address);
+        let output = Some(Arc::clone(&life.output));
+        let worker = pool.worker(WorkerId::next(), self.number, Some(life.pid), address, output);
         life.workers.push(Arc::clone(&worker));
+        pool.journal().ready(self.number);
         pool.publish(worker);
         self.failing = false;
         if life.first_ready.is_none() {
@@ -257,13 +282,55 @@ impl Slot {
         if let WorkerState::Failed { cause: StartFailure::TooSlow { .. } } = &self.state {
             why.push_str(&life.diagnosis());
         }
-        if let Some(complaint) = life.tail.complaint() {
+        if let Some(complaint) = life.output.complaint() {
             why.push_str(": ");
             why.push_str(&complaint);
         }
+        self.write_down(life);
         self.failing = life.first_ready.is_none();
         let served = life.first_ready.map(|since| since.elapsed());
         self.ending = Some(Ending { pid: Some(life.pid), served, why });
+    }
+
+    /// Tells the journal of an end nobody asked for.
+    fn write_down(&self, life: &Life) {
+        let journal = self.application.pool.journal();
+        if self.application.drain.is_requested() {
+            return journal.left(self.number);
+        }
+        let how = match &self.state {
+            WorkerState::Stopped { exit: Some(exit), .. } => exit.to_string(),
+            WorkerState::Failed { cause: StartFailure::Exited(exit) } => {
+                format!("{exit} before it accepted a connection")
+            }
+            WorkerState::Failed { cause: StartFailure::TooSlow { after } } => {
+                format!("was ended: it did not accept a connection within {} s", after.as_secs_f32())
+            }
+            _ => "ended".to_owned(),
+        };
+        journal.ended(journal::Ending {
+            slot: self.number,
+            pid: Some(life.pid),
+            how,
+            after: life.begun.elapsed(),
+            at: std::time::Instant::now(),
+            stderr: life.output.last_words(),
+            diagnosis: life.suspicion().filter(|_| life.first_ready.is_none()),
+            cause: match &self.state {
+                WorkerState::Failed { cause: StartFailure::TooSlow { .. } } => journal::Cause::Silent,
+                _ => journal::Cause::Ended,
+            },
+        });
+    }
+
+    fn why_not_started(&self) -> journal::Cause {
+        let plan = &self.application.plan;
+        match plan.find_program() {
+            Err(CommandNotFound::NotInPath { .. } | CommandNotFound::NoFile(_)) => {
+                journal::Cause::NoProgram(plan.command.program.clone())
+            }
+            _ => journal::Cause::NotStarted,
+        }
     }
 
     /// Lets the application know how the slot is now.
