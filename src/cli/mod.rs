@@ -1,6 +1,11 @@
 //! The commands: one file each. Arguments are only read here; what they mean is decided below.
 
+mod check;
+mod dev;
+mod explain;
 mod run;
+mod show;
+mod sites;
 
 use std::process::ExitCode;
 
@@ -21,13 +26,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the application in a folder, and serve it
+    /// Serve a site's folder, or the application in it
     Run(run::Run),
+    /// The same for development: restarts on save, tells all about errors
+    Dev(dev::Dev),
+    /// Read every configuration file of a site, and say what is wrong
+    Check(check::Check),
+    /// Say how a URL would be served, and which file says so
+    Explain(explain::Explain),
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  ostler run                                the application in this folder, on http://127.0.0.1:8080/
+  ostler run                                the site or application in this folder, on http://127.0.0.1:8080/
+  ostler dev                                the same, restarted whenever a file is saved
+  ostler check                              what is wrong in its web.config and iisnode.yml files
+  ostler explain /api/users                 how a URL would be served, and why
   ostler run shop --instances 4             four workers of it
   ostler run --help                         all that can be set";
 
@@ -45,7 +59,10 @@ pub fn main() -> ExitCode {
     };
     let _log = log();
     match arguments.command {
-        Command::Run(run) => run.execute(),
+        Command::Run(run) => run.execute(run::Mode::Production),
+        Command::Dev(dev) => dev.execute(),
+        Command::Check(check) => check.execute(),
+        Command::Explain(explain) => explain.execute(),
     }
 }
 
@@ -71,4 +88,13 @@ fn log() -> tracing_appender::non_blocking::WorkerGuard {
 fn fail(sentence: &dyn std::fmt::Display, code: u8) -> ExitCode {
     eprintln!("ostler: {sentence}");
     ExitCode::from(code)
+}
+
+/// Output for a person or a program, all at once. A reader that has seen enough is no failure.
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(&error, 1),
+        _ => ExitCode::SUCCESS,
+    }
 }

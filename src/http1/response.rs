@@ -54,6 +54,9 @@ impl ResponseHead {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(BadResponse("too many fields")),
+            Err(httparse::Error::HeaderName | httparse::Error::HeaderValue) => {
+                return Err(BadResponse("a line is no field"));
+            }
             Err(_) => return Err(BadResponse("not an HTTP/1 response head")),
         };
         let (Some(status), Some(version)) = (parsed.code, parsed.version) else {

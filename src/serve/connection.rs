@@ -32,7 +32,8 @@ pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guar
             Ok(Incoming::Closed) => return,
             Err(failure) => {
                 client.refuse();
-                Box::pin(respond::explain(&mut exchange(&core, &mut client), failure)).await;
+                let circumstances = respond::Circumstances::default();
+                Box::pin(respond::explain(&mut exchange(&core, &mut client), failure, circumstances)).await;
             }
         }
         if !client.next_request() {

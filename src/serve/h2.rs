@@ -105,7 +105,7 @@ async fn serve(
             Exchange::new(Client::H2(Box::new(client)), core.local.clone(), core.limits.clone());
         match indexed {
             Ok(()) => request::serve(&core, &mut exchange).await,
-            Err(failure) => respond::explain(&mut exchange, failure).await,
+            Err(failure) => respond::explain(&mut exchange, failure, respond::Circumstances::default()).await,
         }
     });
     let answer = answer.await;

@@ -4,9 +4,14 @@
 mod connection;
 mod h2;
 pub(crate) mod listener;
+mod own_pages;
+mod pages;
 mod places;
 mod request;
 mod respond;
+mod routes;
+pub(crate) mod site;
+mod site_files;
 pub(crate) mod spread;
 pub(crate) mod world;
 
@@ -21,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use self::listener::Listener;
 pub(crate) use self::places::Places;
 use self::spread::{Arrival, Inbox, Spread};
-use self::world::World;
+use self::world::{CurrentWorld, Viewer};
 use crate::base::local::Local;
 use crate::config::limits::Limits;
 use crate::upstream::connections::Connections;
@@ -30,7 +35,7 @@ use crate::upstream::connections::Connections;
 pub(crate) struct CorePlan {
     pub(crate) index: usize,
     pub(crate) listeners: Vec<Listener>,
-    pub(crate) world: Arc<World>,
+    pub(crate) world: Arc<CurrentWorld>,
     pub(crate) limits: Limits,
     pub(crate) places: Arc<Places>,
     pub(crate) spread: Arc<Spread>,
@@ -45,7 +50,7 @@ pub(crate) struct CorePlan {
 pub(crate) struct Core {
     pub(crate) local: Rc<Local>,
     pub(crate) connections: Connections,
-    pub(crate) world: Arc<World>,
+    pub(crate) viewer: Viewer,
     pub(crate) limits: Rc<Limits>,
     /// Counts the connections, so that the core can wait for their end. Owns their tasks together with the runtime.
     pub(crate) tasks: TaskTracker,
@@ -69,7 +74,7 @@ async fn core(plan: CorePlan) {
     let core = Rc::new(Core {
         connections: Connections::new(local.clock.clone()),
         local,
-        world: plan.world,
+        viewer: Viewer::new(plan.world),
         limits: Rc::new(plan.limits),
         tasks: TaskTracker::new(),
     });

@@ -84,8 +84,15 @@ impl Inbox {
 
 impl Arrival {
     pub(super) fn into_stream(self) -> io::Result<(Stream, Peer, Guard)> {
-        Ok((Stream::new(self.socket)?, Peer::new(self.ip), self.guard))
+        // Where a client reached us tells whether it is this machine; loopback says so by itself.
+        let here = self.ip.filter(|ip| !ip.to_canonical().is_loopback()).and_then(|_| local_ip(&self.socket));
+        Ok((Stream::new(self.socket)?, Peer::new(self.ip, here), self.guard))
     }
+}
+
+fn local_ip(socket: &OwnedFd) -> Option<IpAddr> {
+    let address = rustix::net::getsockname(socket).ok()?;
+    std::net::SocketAddr::try_from(address).ok().map(|address| address.ip())
 }
 
 impl Drop for Guard {

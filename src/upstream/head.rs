@@ -6,29 +6,25 @@ use crate::exchange::Client;
 use crate::http1::fields::{self, Known};
 use crate::http1::request::RequestHead;
 use crate::http1::{Span, Version};
+use crate::pool::Passing;
 use std::rc::Rc;
-
-/// What an application wants its workers to be told.
-#[derive(Debug, Clone)]
-pub(crate) struct Forwarding {
-    /// Adds the client's address to `X-Forwarded-For` and, if the client sent none, `X-Forwarded-Proto`.
-    pub(crate) forwarded_for: bool,
-}
 
 /// Room for what is added beyond a copy of the client's head.
 const ADDED_BYTES: usize = 256;
 
 /// Writes the head for the worker into a new block, with room for the beginning of the body behind it.
-pub(crate) fn write(client: &Client<'_>, forwarding: &Forwarding, buffers: &Rc<Buffers>) -> Block {
+///
+/// `told` are whole lines that the site adds.
+pub(crate) fn write(client: &Client<'_>, passing: &Passing, told: &str, buffers: &Rc<Buffers>) -> Block {
     let (head, bytes) = (client.head(), client.head_bytes());
     let start = head.method_name.start as usize;
-    let mut out = buffers.at_least(head.end - start + ADDED_BYTES);
+    let mut out = buffers.at_least(head.end - start + ADDED_BYTES + told.len());
     // Kept lines that follow each other are copied in one piece; the request line begins the first.
     let mut run = start..head.fields.first().map_or(head.fields_end, |field| field.name.start as usize);
     let mut had_proto = false;
     for (index, field) in head.fields.iter().enumerate() {
         let line = head.line(index);
-        if is_kept(head, index, bytes, forwarding) {
+        if is_kept(head, index, bytes, passing) {
             had_proto |= field.known == Known::XForwardedProto;
             run.end = line.end;
         } else {
@@ -43,7 +39,7 @@ pub(crate) fn write(client: &Client<'_>, forwarding: &Forwarding, buffers: &Rc<B
         // The request stays HTTP/1.0, so that the worker does not answer in chunks; its connection is kept all the same.
         out.put(b"Connection: keep-alive\r\n");
     }
-    if forwarding.forwarded_for
+    if passing.forwarded_for
         && let Some(ip) = &client.peer().ip
     {
         put_forwarded_for(&mut out, head, bytes, ip.as_bytes());
@@ -51,12 +47,13 @@ pub(crate) fn write(client: &Client<'_>, forwarding: &Forwarding, buffers: &Rc<B
             out.put(b"X-Forwarded-Proto: http\r\n");
         }
     }
+    out.put(told.as_bytes());
     out.put(b"\r\n");
     out
 }
 
 /// Whether a line passes. Hop-by-hop fields and those named in `Connection` end here.
-fn is_kept(head: &RequestHead, index: usize, bytes: &[u8], forwarding: &Forwarding) -> bool {
+fn is_kept(head: &RequestHead, index: usize, bytes: &[u8], passing: &Passing) -> bool {
     let field = head.fields[index];
     match field.known {
         Known::Connection
@@ -67,13 +64,28 @@ fn is_kept(head: &RequestHead, index: usize, bytes: &[u8], forwarding: &Forwardi
         | Known::Http2Settings => false,
         Known::Upgrade => head.upgrade,
         // Merged into one line below.
-        Known::XForwardedFor if forwarding.forwarded_for => false,
+        Known::XForwardedFor if passing.forwarded_for => false,
         Known::ContentLength => !head.contradictory_length,
+        Known::Other if passing.guards_identity && is_identity(field.name.in_bytes(bytes)) => false,
         _ if head.connection.names_fields => {
             !fields::is_named_in_connection(&head.fields, bytes, field.name.in_bytes(bytes))
         }
         _ => true,
     }
+}
+
+/// What only the host may say: who the user is, and which URL was asked for.
+fn is_identity(name: &[u8]) -> bool {
+    const ORIGINAL_URL: &[u8] = b"X-Original-URL";
+    const PROMOTED: &[u8] = b"X-iisnode-";
+    // Nearly every field is told from these by its first letter. Workers that read `_` like `-` are not fooled either.
+    if !matches!(name.first(), Some(b'x' | b'X')) {
+        return false;
+    }
+    let is = |one: &u8, other: &u8| one.eq_ignore_ascii_case(other) || (*one == b'_' && *other == b'-');
+    let begins_with =
+        |start: &[u8]| name.len() >= start.len() && name.iter().zip(start).all(|(a, b)| is(a, b));
+    begins_with(PROMOTED) || (name.len() == ORIGINAL_URL.len() && begins_with(ORIGINAL_URL))
 }
 
 /// The addresses the client brought, then its own unless it was the last already.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::base::clock::{Clock, TICK, TICKS_PER_SECOND, Tick};
 use crate::config::limits::Limits;
 
-pub(super) struct Pace {
+pub(crate) struct Pace {
     clock: Rc<Clock>,
     limits: Rc<Limits>,
     /// For more of the request's body.
@@ -31,7 +31,7 @@ struct Due {
 
 /// What has been waited for in vain.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Overdue {
+pub(crate) enum Overdue {
     Body,
     Response,
     Word,
@@ -39,7 +39,7 @@ pub(super) enum Overdue {
 }
 
 impl Pace {
-    pub(super) fn new(clock: Rc<Clock>, limits: Rc<Limits>) -> Pace {
+    pub(crate) fn new(clock: Rc<Clock>, limits: Rc<Limits>) -> Pace {
         let never = Tick::NEVER;
         Pace { clock, limits, body: Due::NEVER, response: Due::NEVER, word: never, rest: never }
     }
@@ -71,14 +71,14 @@ impl Pace {
         self.body = Due::NEVER;
     }
 
-    pub(super) fn await_reader(&mut self) {
+    pub(crate) fn await_reader(&mut self) {
         if self.response.at == Tick::NEVER && self.limits.response_rate > 0 {
             self.response.at = self.clock.after(self.limits.rate_grace);
         }
     }
 
     /// The client has taken `bytes` of what waits for it, or all.
-    pub(super) fn reader_took(&mut self, bytes: usize, all: bool) {
+    pub(crate) fn reader_took(&mut self, bytes: usize, all: bool) {
         let latest = self.clock.after(self.limits.rate_grace);
         self.response.moved_on(bytes, all, self.limits.response_rate, latest);
     }
@@ -91,11 +91,11 @@ impl Pace {
     }
 
     /// The next moment at which something is overdue.
-    pub(super) fn due(&self) -> Tick {
+    pub(crate) fn due(&self) -> Tick {
         self.body.at.min(self.response.at).min(self.word).min(self.rest)
     }
 
-    pub(super) fn overdue(&self) -> Option<Overdue> {
+    pub(crate) fn overdue(&self) -> Option<Overdue> {
         let now = self.clock.now();
         let order = [
             (self.rest, Overdue::Rest),

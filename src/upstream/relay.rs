@@ -2,9 +2,10 @@
 //!
 //! Full duplex: the response may begin while the request's body still comes. A piece is read only when the one before
 //! it has been taken by the other side, so a slow reader slows its writer and nothing piles up. Every piece is passed on
-//! when it comes.
+//! when it comes, but for the last: who has the whole response finds in the log files what the worker printed before.
 
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,10 +19,9 @@ use crate::exchange::{Client, Exchange};
 use crate::failure::Failure;
 use crate::http1::body::Body;
 use crate::http1::chunked::BadChunk;
-use crate::http1::response::{Asked, ResponseHead};
+use crate::http1::response::Asked;
+use crate::logs::output::Output;
 
-/// The head of a response may be as large as iisnode allows.
-const MAX_ANSWER_HEAD_BYTES: usize = 64 * 1024;
 /// Bodies from here on are worth the calls that a pipe costs.
 const PIPED_FROM_BYTES: u64 = 256 * 1024;
 const PIPED_AT_ONCE_BYTES: usize = 1024 * 1024;
@@ -37,13 +37,22 @@ pub(super) fn is_small(client: &Client<'_>, request: &Block) -> bool {
 }
 
 /// What has been received of the response.
-enum Answer {
+pub(super) enum Answer {
     /// Its head, as far as it came.
     Head(Option<Block>),
     /// The beginning of a head that came together with an interim one.
     Unread(Block),
     Body(Body),
     Done,
+}
+
+/// Whether what the worker printed until it had answered is on disk.
+enum Log<'r> {
+    /// Not asked yet.
+    Unknown(&'r Output),
+    Awaited(Pin<Box<dyn Future<Output = ()> + 'r>>),
+    /// Or there is no log.
+    Settled,
 }
 
 /// How an exchange ended that ended well.
@@ -60,9 +69,9 @@ pub(crate) enum Ended {
 }
 
 pub(crate) struct Relay<'r, 'c> {
-    exchange: &'r mut Exchange<'c>,
+    pub(super) exchange: &'r mut Exchange<'c>,
     worker: &'r mut Stream,
-    asked: Asked,
+    pub(super) asked: Asked,
     /// On the way to the worker.
     up: Option<Block>,
     /// The request is all here, and no larger than what a worker reads at once.
@@ -72,24 +81,26 @@ pub(crate) struct Relay<'r, 'c> {
     /// The worker takes no more of the request; its answer may still come.
     up_closed: bool,
     /// On the way to the client.
-    down: Option<Block>,
+    pub(super) down: Option<Block>,
     /// The rest of a large body goes through here.
     pipe: Option<Pipe>,
-    answer: Answer,
-    answered_any: bool,
-    reusable: bool,
-    promised_seconds: Option<u32>,
-    upgraded: bool,
-    pace: Pace,
+    pub(super) answer: Answer,
+    log: Log<'r>,
+    pub(super) answered_any: bool,
+    pub(super) reusable: bool,
+    pub(super) promised_seconds: Option<u32>,
+    pub(super) upgraded: bool,
+    pub(super) pace: Pace,
 }
 
 impl<'r, 'c> Relay<'r, 'c> {
-    /// `request` begins with the head as the worker is to get it.
+    /// `request` begins with the head as the worker is to get it. The response is complete when `log` is settled.
     pub(crate) fn new(
         exchange: &'r mut Exchange<'c>,
         worker: &'r mut Stream,
         request: Block,
         is_small: bool,
+        log: Option<&'r Output>,
     ) -> Self {
         let mut pace = Pace::new(exchange.local.clock.clone(), exchange.limits.clone());
         if matches!(&exchange.client, Client::H1(client) if client.needs_continue()) {
@@ -106,6 +117,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             down: None,
             pipe: None,
             answer: Answer::Head(None),
+            log: log.map_or(Log::Settled, Log::Unknown),
             answered_any: false,
             reusable: false,
             promised_seconds: None,
@@ -152,7 +164,8 @@ impl<'r, 'c> Relay<'r, 'c> {
     }
 
     fn is_answered(&self) -> bool {
-        matches!(self.answer, Answer::Done) && (self.down.is_none() || self.upgraded)
+        let is_sent = self.down.is_none() && matches!(self.log, Log::Settled);
+        matches!(self.answer, Answer::Done) && (is_sent || self.upgraded)
     }
 
     fn is_asked(&self) -> bool {
@@ -214,6 +227,9 @@ impl<'r, 'c> Relay<'r, 'c> {
     fn poll_down(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if self.upgraded {
             return Poll::Pending;
+        }
+        if matches!(self.answer, Answer::Done) {
+            ready!(self.poll_log(cx));
         }
         if let Some(block) = &mut self.down {
             let Poll::Ready(sent) = self.exchange.client.poll_send(cx, block.filled()) else {
@@ -285,6 +301,21 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
     }
 
+    /// Ready when what the worker has printed is on disk. For when all of its answer is here.
+    fn poll_log(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Log::Unknown(output) = self.log {
+            self.log = match output.is_settled() {
+                true => Log::Settled,
+                false => Log::Awaited(Box::pin(output.settled())),
+            };
+        }
+        if let Log::Awaited(settled) = &mut self.log {
+            ready!(settled.as_mut().poll(cx));
+            self.log = Log::Settled;
+        }
+        Poll::Ready(())
+    }
+
     /// Whether the worker closed without having read any of the request, so that it cannot have acted on it. A Unix
     /// socket is reset exactly when something is left unread; a TCP connection for other reasons too. Of a small
     /// request something is left only if all of it is, as everybody reads that much at once.
@@ -296,70 +327,11 @@ impl<'r, 'c> Relay<'r, 'c> {
             && error.kind() == io::ErrorKind::ConnectionReset
     }
 
-    /// Looks at a head, whole or not; interim ones go to the client and another is waited for.
-    fn take_head(&mut self, mut block: Block) -> Result<(), Failure> {
-        self.answered_any = true;
-        let head = ResponseHead::parse(block.all(), block.start(), self.asked)
-            .map_err(|bad| Failure::BadAnswer(bad.0))?;
-        let Some(head) = head else {
-            if block.filled().len() >= MAX_ANSWER_HEAD_BYTES
-                || (!block.has_room() && !block.grow(MAX_ANSWER_HEAD_BYTES))
-            {
-                return Err(Failure::AnswerHeadTooLarge(MAX_ANSWER_HEAD_BYTES));
-            }
-            self.answer = Answer::Head(Some(block));
-            return Ok(());
-        };
-        if head.is_interim() {
-            return self.pass_interim(block, head);
-        }
-        self.pace.word_came();
-        self.reusable = head.persistent;
-        self.promised_seconds = head.keep_alive_seconds;
-        let mut body = Body::new(head.framing);
-        let received = block.all().len() - head.end;
-        if head.status == 101 {
-            self.upgraded = true;
-            self.answer = Answer::Done;
-        } else {
-            let taken = body.scan(&block.all()[head.end..]).map_err(bad_answer_body)?;
-            if taken < received {
-                // More than was announced: whatever it is, it answers nobody.
-                self.reusable = false;
-                block.truncate(head.end - block.start() + taken);
-            }
-            self.answer = if body.is_done() { Answer::Done } else { Answer::Body(body) };
-        }
-        self.exchange.client.begin(&mut block, &head)?;
-        self.down = (!block.is_empty()).then_some(block);
-        self.pipe_the_rest();
-        Ok(())
-    }
-
-    /// The bytes behind an interim head belong to the next one.
-    fn pass_interim(&mut self, mut block: Block, head: ResponseHead) -> Result<(), Failure> {
-        let behind = &block.all()[head.end..];
-        let mut rest = None;
-        if !behind.is_empty() {
-            let mut next = self.exchange.local.buffers.at_least(HEADROOM + behind.len());
-            next.leave_headroom(HEADROOM);
-            next.put(behind);
-            rest = Some(next);
-        }
-        block.truncate(head.end - block.start());
-        self.exchange.client.begin(&mut block, &head)?;
-        self.answer = Answer::Head(None);
-        if !block.is_empty() {
-            self.down = Some(block);
-        }
-        if let Some(next) = rest {
-            self.answer = Answer::Unread(next);
-        }
-        Ok(())
-    }
-
     /// Moves `left` bytes of the body one piece further, past this process.
     fn poll_pipe(&mut self, cx: &mut Context<'_>, left: u64) -> Poll<Result<(), Failure>> {
+        if left == 0 {
+            ready!(self.poll_log(cx));
+        }
         let Some(pipe) = &mut self.pipe else { return Poll::Pending };
         if pipe.is_empty() && left > 0 {
             let most = usize::try_from(left).unwrap_or(usize::MAX).min(PIPED_AT_ONCE_BYTES);
@@ -402,7 +374,7 @@ impl<'r, 'c> Relay<'r, 'c> {
     }
 
     /// A body that is large, whose length is known and that needs no looking into, goes on past this process.
-    fn pipe_the_rest(&mut self) {
+    pub(super) fn pipe_the_rest(&mut self) {
         if let Answer::Body(Body::Length(left)) = self.answer
             && left >= PIPED_FROM_BYTES
             && self.exchange.client.takes_pipes()
@@ -444,6 +416,6 @@ impl<'r, 'c> Relay<'r, 'c> {
     }
 }
 
-fn bad_answer_body(bad: BadChunk) -> Failure {
+pub(super) fn bad_answer_body(bad: BadChunk) -> Failure {
     Failure::BadAnswerBody(bad.0)
 }

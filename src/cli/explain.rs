@@ -1,0 +1,366 @@
+//! `ostler explain`: how a URL would be served, and which file says so. Starts nothing.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{USAGE, fail, sites};
+use crate::base::root::Root;
+use crate::config::iisnode;
+use crate::config::site::{self, SiteConfig};
+use crate::config::source::Note;
+use crate::config::xml::{self, Element};
+use crate::rules::facts::Facts;
+use crate::rules::files::ClientCache;
+use crate::rules::mapping::Module;
+use crate::rules::rewrite::Step;
+use crate::rules::route::{self, Asked, Decision};
+
+const EXAMPLES: &str = "\
+Examples:
+  ostler explain /api/users                    how this site serves the URL
+  ostler explain 'https://shop.example.com/?q=1' site
+  ostler explain --json /                      for programs";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Explain {
+    /// The URL: a path, or all of it
+    url: String,
+    /// The site's folder; this folder if left out
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// The method of the request
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// The host's file, for its defaults
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is said of a URL, in the order of its way.
+#[derive(Debug, Serialize)]
+struct Explanation {
+    url: String,
+    method: String,
+    site: String,
+    rules: Vec<RuleTried>,
+    rewritten: bool,
+    path: String,
+    outcome: String,
+    /// Of a static file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caching: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handler: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
+    /// The URL of the logs, or their folder where no URL leads to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logs: Option<String>,
+    /// What makes the application start anew when it changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watched: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<Setting>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RuleTried {
+    rule: String,
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Setting {
+    name: &'static str,
+    value: String,
+    source: String,
+    #[serde(flatten)]
+    described: Option<Described>,
+}
+
+#[derive(Debug, Serialize)]
+struct Described {
+    takes_effect: &'static str,
+    doc: &'static str,
+}
+
+impl Explain {
+    pub(super) fn execute(self) -> ExitCode {
+        match self.explanation() {
+            Ok(explanation) if self.json => match serde_json::to_string_pretty(&explanation) {
+                Ok(text) => super::print(&format!("{text}\n")),
+                Err(error) => fail(&error, 1),
+            },
+            Ok(explanation) => super::print(&explanation.text()),
+            Err(why) => fail(&why, USAGE),
+        }
+    }
+
+    fn explanation(&self) -> Result<Explanation, String> {
+        let facts = UrlFacts { url: &self.url, method: &self.method };
+        let host = self.url.contains("://").then(|| facts.name().to_ascii_lowercase());
+        let plan = sites::site_of(&self.path, self.config.as_deref(), host.as_deref())?;
+        let root = plan.root.canonicalize().map_err(|error| format!("{}: {error}", plan.root.display()))?;
+        let config = site::load(&root);
+        let disk = Root::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
+        let asked = Asked { method: &self.method, target: self.url.as_bytes(), content_length: None };
+        let mut rules = Vec::new();
+        let places = rule_places(&config, self.url_path());
+        let mut witness = |step: Step| {
+            let place = places.get(&*step.rule).cloned();
+            rules.push(RuleTried { rule: step.rule.to_string(), what: step.what, place });
+        };
+        let route = route::decide(&config.policies, asked, &facts, &disk, Some(&mut witness));
+        let route = route.ok_or("the site has no configuration")?;
+        let mut explanation = Explanation {
+            url: self.url.clone(),
+            method: self.method.clone(),
+            site: root.display().to_string(),
+            rules,
+            rewritten: route.rewritten,
+            path: route.url.clone(),
+            outcome: outcome(&route.decision),
+            media_type: None,
+            caching: None,
+            handler: None,
+            application: None,
+            command: None,
+            logs: None,
+            watched: None,
+            settings: Vec::new(),
+            notes: Vec::new(),
+        };
+        if let Decision::File { path } = &route.decision {
+            let media_type = route.policy.files.media_type(path);
+            explanation.media_type = Some(media_type.unwrap_or("none, so 404.3 is answered").to_owned());
+            explanation.caching = Some(caching(&route.policy.files.client_cache));
+        }
+        if let Decision::Script { script, mapped, .. } = &route.decision {
+            let base = if mapped.base.is_empty() { "the root" } else { &mapped.base };
+            explanation.handler = Some(format!("{} (path {}, declared in {base})", mapped.name, mapped.path));
+            if mapped.module == Module::Iisnode {
+                explanation.application = Some(script.clone());
+                explanation.application(&root, &config, script, &plan.defaults);
+            }
+        }
+        Ok(explanation)
+    }
+
+    /// The path of the URL, without slashes at its start, as it was given.
+    fn url_path(&self) -> &str {
+        let path = match self.url.split_once("://") {
+            Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+            None => &self.url,
+        };
+        path.split(['?', '#']).next().unwrap_or(path).trim_start_matches('/')
+    }
+}
+
+/// Where the rules are written that may concern a path, by their names; the nearest file wins.
+fn rule_places(config: &SiteConfig, path: &str) -> HashMap<String, String> {
+    let asked = config.root.join(path);
+    let mut places = HashMap::new();
+    for file in config.files.iter().filter(|file| file.parent().is_some_and(|above| asked.starts_with(above)))
+    {
+        let tree = std::fs::read(file).ok().and_then(|bytes| xml::decode(&bytes).ok());
+        let tree = tree.and_then(|text| xml::parse(&text, &file.as_path().into()).ok());
+        let mut left: Vec<Element> = tree.into_iter().collect();
+        while let Some(element) = left.pop() {
+            if let Some(name) = element.value("name").filter(|_| element.name.eq_ignore_ascii_case("rule")) {
+                places.insert(name.to_owned(), short(&element.source.to_string(), &config.root));
+            }
+            left.extend(element.children);
+        }
+    }
+    places
+}
+
+impl Explanation {
+    /// Adds what holds for the application of a script.
+    fn application(&mut self, root: &Path, config: &SiteConfig, script: &str, defaults: &iisnode::Defaults) {
+        let Some(layer) = config.layers.at(script) else { return };
+        let script = root.join(script);
+        let environment = sites::environment();
+        let directory = script.parent().unwrap_or(root);
+        match iisnode::resolve(layer, directory, &environment, defaults) {
+            Ok(resolved) => {
+                self.notes.extend(resolved.notes.iter().map(Note::to_string));
+                let settings = &resolved.settings;
+                self.logs = settings.logs.as_ref().map(|logs| {
+                    let inside = logs.directory.strip_prefix(root).ok().and_then(Path::to_str);
+                    inside.map_or_else(
+                        || format!("{} (outside the site, so at no URL)", logs.directory.display()),
+                        |inside| format!("/{}/index.html", route::encode(inside)),
+                    )
+                });
+                let place = directory.strip_prefix(root).ok().filter(|place| !place.as_os_str().is_empty());
+                let place = place.map_or_else(|| "the root".to_owned(), |place| place.display().to_string());
+                self.watched = Some(match settings.watched_files.as_str() {
+                    "" => "nothing".to_owned(),
+                    files => format!("{files} in {place}"),
+                });
+                let told = resolved.told.into_iter().map(|(name, told)| Setting {
+                    name,
+                    value: told.value,
+                    source: short(&told.source.to_string(), root),
+                    described: iisnode::described(name)
+                        .map(|(takes_effect, doc)| Described { takes_effect, doc }),
+                });
+                self.settings.extend(told);
+                let command = sites::worker_command(&resolved.settings, &script, layer, &environment);
+                self.command = command.map(|command| command.shown).ok();
+            }
+            Err(notes) => self.notes.extend(notes.iter().map(Note::to_string)),
+        }
+    }
+
+    fn text(&self) -> String {
+        use std::fmt::Write;
+        let mut text = String::new();
+        let mut line = |what: &str, value: &str| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{what:<12} {value}");
+        };
+        line("url", &format!("{} {}", self.method, self.url));
+        line("site", &self.site);
+        for (index, RuleTried { rule, what, place }) in self.rules.iter().enumerate() {
+            let place = place.as_ref().map_or_else(String::new, |place| format!("  ({place})"));
+            line(if index == 0 { "rules" } else { "" }, &format!("{rule}: {what}{place}"));
+        }
+        line("path", &format!("{}{}", self.path, if self.rewritten { " (rewritten)" } else { "" }));
+        line("outcome", &self.outcome);
+        for (what, value) in [
+            ("media type", &self.media_type),
+            ("caching", &self.caching),
+            ("handler", &self.handler),
+            ("application", &self.application),
+            ("command", &self.command),
+            ("logs", &self.logs),
+            ("watched", &self.watched),
+        ] {
+            if let Some(value) = value {
+                line(what, value);
+            }
+        }
+        if !self.settings.is_empty() {
+            let (mut name_width, mut value_width) = (0, 0);
+            for Setting { name, value, .. } in &self.settings {
+                name_width = name_width.max(name.len());
+                value_width = value_width.max(value.chars().count()).min(40);
+            }
+            text.push_str("settings\n");
+            for Setting { name, value, source, .. } in &self.settings {
+                let _ = writeln!(text, "  {name:<name_width$}  {value:<value_width$}  {source}");
+            }
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "{note}");
+        }
+        text
+    }
+}
+
+fn outcome(decision: &Decision) -> String {
+    match decision {
+        Decision::File { path } => format!("the static file {path}"),
+        Decision::Script { script, path_info, mapped } => {
+            let rest =
+                if path_info.is_empty() { String::new() } else { format!(" with path info {path_info}") };
+            match mapped.module {
+                Module::Iisnode => format!("the application {script}{rest}"),
+                _ => format!("{script}{rest}, by a handler that is not served yet"),
+            }
+        }
+        Decision::Redirect { status, location } => format!("{status} to {location}"),
+        Decision::Refuse(refusal) => format!("{}.{}: {}", refusal.status, refusal.substatus, refusal.why),
+        Decision::Respond { status, substatus, .. } => format!("{status}.{substatus}, by a rule"),
+        Decision::Abort => "the connection is closed, by a rule".to_owned(),
+        Decision::Broken(why) => format!("500.19: {why}"),
+    }
+}
+
+fn caching(cache: &ClientCache) -> String {
+    match cache {
+        ClientCache::Unset => "as the client likes, with ETag and Last-Modified".to_owned(),
+        ClientCache::Disable => "no-cache".to_owned(),
+        ClientCache::MaxAge(age) => format!("max-age={}", age.as_secs()),
+        ClientCache::Expires(time) => format!("until {}", httpdate::fmt_http_date(*time)),
+    }
+}
+
+/// Places inside the site are told relative to it.
+fn short(source: &str, root: &Path) -> String {
+    let root = format!("{}/", root.display());
+    source.strip_prefix(&root).unwrap_or(source).to_owned()
+}
+
+/// What is known of a request from its URL alone.
+struct UrlFacts<'u> {
+    url: &'u str,
+    method: &'u str,
+}
+
+impl UrlFacts<'_> {
+    fn host(&self) -> &str {
+        let rest = self.url.split_once("://").map(|(_, rest)| rest);
+        rest.map_or("localhost", |rest| rest.split(['/', '?']).next().unwrap_or(rest))
+    }
+
+    /// The host without its port.
+    fn name(&self) -> &str {
+        let host = self.host();
+        match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        }
+    }
+
+    fn is_secure(&self) -> bool {
+        self.url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    }
+}
+
+impl Facts for UrlFacts<'_> {
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        let port = self.host().rsplit_once(':').map(|(_, port)| port);
+        Some(Cow::Borrowed(match name {
+            "REQUEST_METHOD" => self.method,
+            "HTTPS" => {
+                if self.is_secure() {
+                    "on"
+                } else {
+                    "off"
+                }
+            }
+            "HTTP_HOST" => self.host(),
+            "SERVER_NAME" => self.name(),
+            "SERVER_PORT" => port.unwrap_or(if self.is_secure() { "443" } else { "80" }),
+            "SERVER_PORT_SECURE" => {
+                if self.is_secure() {
+                    "1"
+                } else {
+                    "0"
+                }
+            }
+            "REMOTE_ADDR" | "REMOTE_HOST" => "127.0.0.1",
+            _ => return None,
+        }))
+    }
+}

@@ -1,0 +1,311 @@
+//! One site while its host runs: what its configuration says now, and what becomes of it when files change.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plans;
+use crate::config::iisnode::{self, Defaults, DevErrors, Environment, LogAccess, Settings};
+use crate::config::site::{self, AppLayer, SiteConfig};
+use crate::config::source::{Level, Note, Source};
+use crate::handler::log_places::{LogPlace, LogPlaces};
+use crate::rules::bindings::HostPattern;
+use crate::rules::mapping::Module;
+use crate::rules::policy::{Policy, Tree};
+use crate::tend::watch::stamps::Stamps;
+
+pub(crate) struct SitePlan {
+    pub(crate) root: PathBuf,
+    /// Host names that lead here; none for all.
+    pub(crate) hosts: Vec<HostPattern>,
+    pub(crate) defaults: Defaults,
+}
+
+pub(super) struct OneSite {
+    pub(super) plan: SitePlan,
+    /// Without links, and without a slash at the end.
+    pub(super) root: PathBuf,
+    pub(super) policies: Arc<Tree<Policy>>,
+    pub(super) layers: Tree<AppLayer>,
+    /// The policies of an edit that has errors, while those from before it go on.
+    pub(super) bad_edit: Option<Arc<Tree<Policy>>>,
+    /// Errors of the configuration that holds.
+    errors: Vec<Note>,
+    /// Files that are different and whose applications do not know it yet.
+    owed: BTreeSet<PathBuf>,
+    notes: Vec<Note>,
+    /// URLs to ask for at start.
+    pub(super) warm_up: Vec<String>,
+    /// Every configuration file, and what it was like when it was read.
+    stamps: Stamps,
+    /// Every directory that is looked into for configuration.
+    directories: BTreeSet<PathBuf>,
+    pub(super) logs: Arc<LogPlaces>,
+    pub(super) dev_errors: DevErrors,
+    /// How often the files are looked at where no events come.
+    pub(super) polling_interval: Duration,
+}
+
+impl OneSite {
+    /// Reads a site.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub(super) fn open(plan: SitePlan, environment: &Environment) -> std::io::Result<OneSite> {
+        let root = plan.root.canonicalize()?;
+        if !root.is_dir() {
+            return Err(std::io::ErrorKind::NotADirectory.into());
+        }
+        let config = site::load(&root);
+        tell(&config.notes);
+        let stamps = Stamps::of(&config.files);
+        let mut site = OneSite {
+            plan,
+            root,
+            policies: Arc::new(Tree::empty()),
+            layers: Tree::empty(),
+            bad_edit: None,
+            errors: Vec::new(),
+            owed: BTreeSet::new(),
+            notes: Vec::new(),
+            warm_up: config.warm_up.iter().map(|url| url.value.clone()).collect(),
+            stamps,
+            directories: BTreeSet::new(),
+            logs: Arc::new(LogPlaces::default()),
+            dev_errors: DevErrors::Ok200,
+            polling_interval: Duration::from_secs(5),
+        };
+        site.adopt(config, environment);
+        Ok(site)
+    }
+
+    /// Takes a configuration over, unless it has errors that the one that holds has not: a bad edit takes no site down.
+    fn adopt(&mut self, config: SiteConfig, environment: &Environment) {
+        let errors: Vec<Note> =
+            config.notes.iter().filter(|note| note.level == Level::Error).cloned().collect();
+        let is_new = |error: &Note| !self.errors.iter().any(|known| is_same_error(known, error));
+        self.directories = config.directories.into_iter().collect();
+        self.directories.insert(self.root.clone());
+        self.notes = config.notes;
+        let is_first = self.policies.values().is_empty();
+        if !is_first && errors.iter().any(is_new) {
+            self.bad_edit = Some(Arc::new(config.policies));
+            return;
+        }
+        self.bad_edit = None;
+        self.errors = errors;
+        self.policies = Arc::new(config.policies);
+        self.layers = config.layers;
+        self.take_defaults(environment);
+        let mut scripts = self.scripts();
+        // Also those that no handler names and that were started.
+        scripts.extend(self.logs.scripts());
+        scripts.iter().for_each(|script| self.note_logs(script, environment));
+    }
+
+    /// Reads the site again, and says what is wrong in it now that was not before. Returns the files that are different,
+    /// none if the edit is not taken over.
+    pub(super) fn reload(&mut self, environment: &Environment) -> Vec<PathBuf> {
+        // Before reading: what is written meanwhile is different again.
+        let before = Stamps::of(&self.stamps.files());
+        let config = site::load(&self.root);
+        let fresh: Vec<Note> =
+            config.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect();
+        tell(&fresh);
+        let mut stamps = Stamps::of(&config.files);
+        stamps.prefer(&before);
+        self.owed.extend(self.stamps.differences(&stamps));
+        self.stamps = stamps;
+        self.adopt(config, environment);
+        if self.bad_edit.is_some() {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.owed).into_iter().collect()
+        }
+    }
+
+    /// Whether a configuration file is not as it was when it was read.
+    pub(super) fn has_different_files(&self) -> bool {
+        !self.stamps.differences(&Stamps::of(&self.stamps.files())).is_empty()
+    }
+
+    /// Whether a path is one of a configuration file, or of a directory that holds or held one.
+    pub(super) fn is_configuration(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("web.config"))
+            || self.stamps.files().iter().any(|file| file.starts_with(path))
+    }
+
+    /// Takes note of directories that have come or gone. True if the site must be read again for them.
+    pub(super) fn follow(&mut self, path: &Path, is_different: &mut bool) -> bool {
+        if self.root.starts_with(path) {
+            // The root itself has come or gone.
+            return true;
+        }
+        if !path.starts_with(&self.root) || is_left_out(path, &self.root) {
+            return false;
+        }
+        if path.is_dir() {
+            let Some(below) = site::directories_below(path) else { return true };
+            for directory in below {
+                *is_different |= self.directories.insert(directory);
+            }
+        } else if self.directories.contains(path) {
+            self.directories.retain(|directory| !directory.starts_with(path));
+            *is_different = true;
+        }
+        false
+    }
+
+    pub(super) fn directories(&self) -> impl Iterator<Item = &PathBuf> {
+        self.directories.iter()
+    }
+
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.stamps.files()
+    }
+
+    /// Takes note of where the logs of a script lie. While its settings cannot be read, what was known holds.
+    fn note_logs(&self, script: &str, environment: &Environment) {
+        let path = self.root.join(script);
+        let (Some(layer), Some(directory), true) = (self.layers.at(script), path.parent(), path.is_file())
+        else {
+            return self.logs.set(script, None);
+        };
+        if let Ok(resolved) = iisnode::resolve(layer, directory, environment, &self.plan.defaults) {
+            self.logs.set(script, self.log_place(&resolved.settings));
+        }
+    }
+
+    /// Where the logs of an application lie, if that is inside the site.
+    pub(super) fn log_place(&self, settings: &Settings) -> Option<LogPlace> {
+        let logs = without_links(&settings.logs.as_ref()?.directory);
+        let inside = logs.strip_prefix(&self.root).ok()?;
+        Some(LogPlace {
+            directory: inside.to_str()?.to_owned(),
+            anyone: settings.log_access == LogAccess::Anyone,
+        })
+    }
+
+    /// Settings that concern no application, as they hold at the root. What cannot be read leaves iisnode's defaults.
+    fn take_defaults(&mut self, environment: &Environment) {
+        let resolved = self
+            .layers
+            .at("")
+            .and_then(|layer| iisnode::resolve(layer, &self.root, environment, &self.plan.defaults).ok());
+        let settings = resolved.map(|resolved| resolved.settings);
+        self.dev_errors = settings.as_ref().map_or(DevErrors::Ok200, |settings| settings.dev_errors);
+        if let Some(settings) = settings {
+            self.polling_interval = settings.polling_interval;
+        }
+    }
+
+    /// The scripts that handlers name, as far as they exist.
+    pub(super) fn scripts(&self) -> Vec<String> {
+        let mut scripts = BTreeSet::new();
+        for policy in self.policies.values() {
+            for mapped in policy.mapping.mapped.iter().filter(|mapped| mapped.module == Module::Iisnode) {
+                if mapped.path.contains('*') {
+                    continue;
+                }
+                let path = Path::new(&*mapped.base).join(&*mapped.path);
+                if self.root.join(&path).is_file()
+                    && let Some(path) = path.to_str()
+                {
+                    scripts.insert(path.to_owned());
+                }
+            }
+        }
+        scripts.into_iter().collect()
+    }
+
+    /// The directories of applications in which the page lies that takes them offline.
+    pub(super) fn offline(&self) -> Vec<(String, Arc<[u8]>)> {
+        let files = self.stamps.files();
+        let parents = files.iter().filter_map(|file| file.parent()).map(Path::to_owned);
+        let directories: BTreeSet<PathBuf> = parents.chain([self.root.clone()]).collect();
+        let relative = |directory: &Path| Some(directory.strip_prefix(&self.root).ok()?.to_str()?.to_owned());
+        directories
+            .iter()
+            .filter_map(|directory| Some((relative(directory)?, plans::offline_page(directory)?)))
+            .collect()
+    }
+}
+
+/// Whether two notes say the same of the same file; edits move lines.
+fn is_same_error(one: &Note, other: &Note) -> bool {
+    let file = |note: &Note| match &note.source {
+        Source::File { path, .. } => Some(path.clone()),
+        _ => None,
+    };
+    one.what == other.what && file(one) == file(other)
+}
+
+/// Whether a directory is one that is not looked into, wherever it lies in the site.
+fn is_left_out(path: &Path, root: &Path) -> bool {
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    inside.components().any(|name| site::LEFT_OUT.iter().any(|left_out| name.as_os_str() == *left_out))
+}
+
+/// A path as it is without links, as far as it exists: files are looked up by what they are then.
+fn without_links(path: &Path) -> PathBuf {
+    let real = path.ancestors().find_map(|above| {
+        let rest = path.strip_prefix(above).ok()?;
+        Some(above.canonicalize().ok()?.join(rest))
+    });
+    plain(&real.unwrap_or_else(|| path.to_owned()))
+}
+
+/// A path without `.` and `..`; links are not looked at.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// Notes go to the terminal; `ostler check` shows them better.
+pub(super) fn tell(notes: &[Note]) {
+    for note in notes {
+        eprintln!("ostler: {note}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{is_left_out, plain};
+
+    #[test]
+    fn a_plain_path_has_no_detours_and_stays_below_the_root_of_the_disk() {
+        for (path, expected) in [
+            ("/site/dist/../logs", "/site/logs"),
+            ("/site/.", "/site"),
+            ("/site/./a/", "/site/a"),
+            ("/site/a/b/../../c", "/site/c"),
+            ("/site/../../../x", "/x"),
+            ("/", "/"),
+        ] {
+            assert_eq!(plain(Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn directories_are_left_out_by_their_names_inside_the_site_only() {
+        let root = Path::new("/srv/node_modules/site");
+        for (path, expected) in [
+            ("/srv/node_modules/site/a", false),
+            ("/srv/node_modules/site/node_modules", true),
+            ("/srv/node_modules/site/a/node_modules/b", true),
+            ("/srv/node_modules/site/a/my_node_modules", false),
+        ] {
+            assert_eq!(is_left_out(Path::new(path), root), expected, "{path}");
+        }
+    }
+}
