@@ -42,11 +42,22 @@ mod faults;
 // and their end.
 mod ending;
 
+// The sites of iisnode: rewriting, static files, many applications, recycling, logs.
+mod iisnode;
+
+// The same for configuration that others wrote, for other hosts,
+mod corpus;
+
+// and for the file that says what a host serves.
+mod host_file;
+
 // What people type and read.
 mod cli;
+mod cli_site;
 
 // What they start with.
 mod samples;
+mod samples_iisnode;
 
 // And what they use that others wrote.
 mod clients;

@@ -56,8 +56,22 @@ fn the_readme_and_the_help_of_run_name_the_same_flags() {
 
 #[test]
 fn links_between_the_documents_lead_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "benches/README.md", "fuzz/README.md"]
-    {
+    let docs = fs::read_dir(root().join("docs")).expect("there is a docs folder").map(|entry| {
+        let name = entry.expect("docs can be listed").file_name();
+        format!("docs/{}", name.to_string_lossy())
+    });
+    let others = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "benches/README.md",
+        "fuzz/README.md",
+        "www/README.md",
+    ];
+    let documents = others.map(str::to_owned).into_iter().chain(docs.filter(|name| name.ends_with(".md")));
+    for document in documents {
+        let document = document.as_str();
         let text = read(document);
         let folder = Path::new(document).parent().expect("a file has a folder");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{Host, RawClient, Setup, curl, node, repository, with_packages};
+use crate::samples_iisnode;
 
-/// The samples that have a test below; a folder without one is a failure.
+/// The samples that have a test below or in `samples_iisnode`; a folder without one is a failure.
 const TESTED: [&str; 7] = ["esm", "express", "hello", "socketio", "sse", "upload-download", "websocket"];
 
 /// The sample, started by the command in its README, with its packages installed.
@@ -27,11 +28,18 @@ fn setup(sample: &str) -> Setup {
 /// The commands of the console block of a README.
 #[track_caller]
 fn console(folder: &Path) -> Vec<String> {
+    dialogue(folder).into_iter().map(|(command, _)| command).collect()
+}
+
+/// The same, each command with what is shown as its output.
+#[track_caller]
+pub(crate) fn dialogue(folder: &Path) -> Vec<(String, String)> {
     let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
     let blocks = readme.split("```console\n").skip(1).collect::<Vec<_>>();
     assert_eq!(blocks.len(), 1, "one console block in the README of {}", folder.display());
     let block = blocks[0].split("```").next().unwrap_or_default();
-    block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
+    let said = block.split("$ ").skip(1).filter_map(|said| said.split_once('\n'));
+    said.map(|(command, output)| (command.to_owned(), output.to_owned())).collect()
 }
 
 fn folders() -> Vec<PathBuf> {
@@ -42,8 +50,8 @@ fn folders() -> Vec<PathBuf> {
 #[test]
 fn every_sample_has_a_test() {
     let there = folders().into_iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
-    let tested = TESTED.map(str::to_owned);
-    assert_eq!(there.collect::<BTreeSet<_>>(), BTreeSet::from(tested));
+    let tested = TESTED.into_iter().chain(samples_iisnode::TESTED).map(str::to_owned);
+    assert_eq!(there.collect::<BTreeSet<_>>(), tested.collect());
 }
 
 #[test]

@@ -14,14 +14,26 @@ use super::{FakeWorker, PATIENCE, eventually, signal};
 /// What a host is started with; `start` starts it.
 pub(crate) struct Setup {
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     /// Servers that already run need no wait; workers do.
     waits_for_workers: bool,
 }
 
 impl Setup {
+    fn new(waits_for_workers: bool) -> Setup {
+        Setup { arguments: Vec::new(), variables: Vec::new(), waits_for_workers }
+    }
+
     #[must_use]
     pub(crate) fn args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Setup {
         self.arguments.extend(arguments.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// One more variable in the host's environment.
+    #[must_use]
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -45,7 +57,7 @@ impl Setup {
     #[track_caller]
     pub(crate) fn start(self) -> Host {
         let mut command = command(env!("CARGO_BIN_EXE_ostler"));
-        command.args(&self.arguments);
+        command.args(&self.arguments).envs(self.variables);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::new(Output::default());
@@ -75,7 +87,17 @@ impl Host {
     /// `ostler run FOLDER`, on a free port.
     pub(crate) fn of(folder: &Path) -> Setup {
         let run = ["run", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"];
-        Setup { arguments: Vec::new(), waits_for_workers: true }.args(run)
+        Setup::new(true).args(run)
+    }
+
+    /// `ostler run` with these arguments only; where it listens is said by a file among them.
+    pub(crate) fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Setup {
+        Setup::new(false).args(["run"]).args(arguments)
+    }
+
+    /// `ostler dev FOLDER`, on a free port.
+    pub(crate) fn dev(folder: &Path) -> Setup {
+        Setup::new(false).args(["dev", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"])
     }
 
     /// `ostler run --upstream …` for each of these workers, on a free port.
@@ -86,10 +108,8 @@ impl Host {
 
     /// The same for servers that may be anywhere, or nowhere.
     pub(crate) fn before_addresses<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Setup {
-        let setup = Setup { arguments: Vec::new(), waits_for_workers: false };
-        addresses.into_iter().fold(setup.args(["run", "--listen", "127.0.0.1:0"]), |setup, address| {
-            setup.args(["--upstream", address])
-        })
+        let setup = Setup::new(false).args(["run", "--listen", "127.0.0.1:0"]);
+        addresses.into_iter().fold(setup, |setup, address| setup.args(["--upstream", address]))
     }
 
     /// The URL of a path, which begins with `/`.

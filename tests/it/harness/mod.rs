@@ -18,5 +18,5 @@ pub(crate) use self::fake_worker::FakeWorker;
 pub(crate) use self::host::{Host, Setup};
 pub(crate) use self::npm::{repository, with_packages};
 pub(crate) use self::processes::{alive, children_of, signal, workers_of};
-pub(crate) use self::site::Site;
+pub(crate) use self::site::{Site, handlers, web_config};
 pub(crate) use self::wire::{Body, Message, Wire};
