@@ -196,6 +196,38 @@ def ostler(binary):
     return peer
 
 
+# The rewrite rules that Azure gives every Node site, as it means them.
+SITE = '''<?xml version="1.0" encoding="utf-8"?>
+<configuration><system.webServer>
+  <handlers><add name="iisnode" path="server.js" verb="*" modules="iisnode"/></handlers>
+  <rewrite><rules>
+    <rule name="Inspector" stopProcessing="true"><match url="^server.js\\/debug[\\/]?"/></rule>
+    <rule name="Static"><action type="Rewrite" url="public{{REQUEST_URI}}"/></rule>
+    <rule name="Dynamic"><conditions><add input="{{REQUEST_FILENAME}}" matchType="IsFile" negate="True"/></conditions>
+      <action type="Rewrite" url="server.js"/></rule>
+  </rules></rewrite>
+  <iisnode nodeProcessCommandLine="{folder}/worker" nodeProcessCountPerApplication="{workers}" loggingEnabled="false"/>
+</system.webServer></configuration>
+'''
+
+
+def site(binary):
+    """ostler with a site: filtering, rewriting and mapping on the way. Its workers lead to the ones all peers use."""
+    def peer(folder, port, workers, threads):
+        root, stem = f'{folder}/site', workers[0].removeprefix('unix:').removesuffix('0.sock')
+        os.makedirs(f'{root}/public')
+        with open(f'{root}/web.config', 'w') as f:
+            f.write(SITE.format(folder=folder, workers=len(workers)))
+        with open(f'{root}/server.js', 'w') as f:
+            f.write('// never run: the command of web.config stands in for Node\n')
+        with open(f'{folder}/worker', 'w') as f:
+            f.write(f'#!/bin/sh\nln -s "{stem}$OSTLER_WORKER.sock" "$PORT"\nexec sleep infinity\n')
+        os.chmod(f'{folder}/worker', 0o755)
+        limits = ['--limit', 'connections=19000', '--limit', 'connectionsPerClient=19000']
+        return [binary, 'run', root, '--listen', f'127.0.0.1:{port}', '--threads', str(threads), *limits]
+    return peer
+
+
 def command(template):
     """Any program: {port} {threads} {ups} (`--up A --up B`) {up0} {up1} {tmp} {here}."""
     def peer(folder, port, workers, threads):
@@ -418,7 +450,7 @@ def arguments():
             parser.error(f'no scenario `{name}`: choose from {", ".join(SCENARIOS)}')
     options.ostler = options.ostler or os.path.join(
         os.environ.get('CARGO_TARGET_DIR', f'{ROOT}/target'), 'release', 'ostler')
-    known = {'ostler': ostler(options.ostler), 'nginx': nginx, 'haproxy': haproxy}
+    known = {'ostler': ostler(options.ostler), 'site': site(options.ostler), 'nginx': nginx, 'haproxy': haproxy}
     peers = {}
     for name in filter(None, options.peers.split(',')):
         if name not in known:
