@@ -26,6 +26,8 @@ pub(super) struct OneSite {
     pub(super) plan: SitePlan,
     /// Without links, and without a slash at the end.
     pub(super) root: PathBuf,
+    /// As it was given: a link that is swapped leads to another root.
+    way: PathBuf,
     pub(super) policies: Arc<Tree<Policy>>,
     pub(super) layers: Tree<AppLayer>,
     /// The policies of an edit that has errors, while those from before it go on.
@@ -54,6 +56,7 @@ impl OneSite {
     /// There is no such folder.
     pub(super) fn open(plan: SitePlan, environment: &Environment) -> std::io::Result<OneSite> {
         let root = plan.root.canonicalize()?;
+        let way = plain(&std::path::absolute(&plan.root)?);
         if !root.is_dir() {
             return Err(std::io::ErrorKind::NotADirectory.into());
         }
@@ -63,6 +66,7 @@ impl OneSite {
         let mut site = OneSite {
             plan,
             root,
+            way,
             policies: Arc::new(Tree::empty()),
             layers: Tree::empty(),
             bad_edit: None,
@@ -109,6 +113,10 @@ impl OneSite {
     pub(super) fn reload(&mut self, environment: &Environment) -> Vec<PathBuf> {
         // Before reading: what is written meanwhile is different again.
         let before = Stamps::of(&self.stamps.files());
+        if let Some(root) = self.way.canonicalize().ok().filter(|root| *root != self.root && root.is_dir()) {
+            self.owed.insert(root.clone());
+            self.root = root;
+        }
         let config = site::load(&self.root);
         let fresh: Vec<Note> =
             config.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect();
@@ -127,7 +135,8 @@ impl OneSite {
 
     /// Whether a configuration file is not as it was when it was read.
     pub(super) fn has_different_files(&self) -> bool {
-        !self.stamps.differences(&Stamps::of(&self.stamps.files())).is_empty()
+        self.way.canonicalize().is_ok_and(|root| root != self.root)
+            || !self.stamps.differences(&Stamps::of(&self.stamps.files())).is_empty()
     }
 
     /// Whether a path is one of a configuration file, or of a directory that holds or held one.
@@ -138,8 +147,8 @@ impl OneSite {
 
     /// Takes note of directories that have come or gone. True if the site must be read again for them.
     pub(super) fn follow(&mut self, path: &Path, is_different: &mut bool) -> bool {
-        if self.root.starts_with(path) {
-            // The root itself has come or gone.
+        if self.root.starts_with(path) || path == self.way {
+            // The root itself has come or gone, or is another.
             return true;
         }
         if !path.starts_with(&self.root) || is_left_out(path, &self.root) {
@@ -158,7 +167,7 @@ impl OneSite {
     }
 
     pub(super) fn directories(&self) -> impl Iterator<Item = &PathBuf> {
-        self.directories.iter()
+        self.directories.iter().chain([&self.way])
     }
 
     pub(super) fn files(&self) -> Vec<PathBuf> {

@@ -67,6 +67,20 @@ fn a_root_that_is_replaced_is_served_as_it_is_then() {
 }
 
 #[test]
+fn a_link_to_the_root_that_is_swapped_leads_the_next_request_to_the_new_release() {
+    let releases = Site::named("releases").file("1/page.txt", "1").file("2/page.txt", "2");
+    let releases = releases.file("1/web.config", &config("one")).file("2/web.config", &config("two"));
+    let releases = releases.file("1/app.js", SHOWS_V).file("2/app.js", SHOWS_V);
+    let at = |name: &str| releases.path().join(name);
+    std::os::unix::fs::symlink("1", at("current")).unwrap();
+    let host = Host::of(&at("current")).without_waiting().start();
+    assert_eq!((text(&host, "/app.js"), text(&host, "/page.txt")), ("one".into(), "1".into()));
+    std::os::unix::fs::symlink("2", at("next")).unwrap();
+    std::fs::rename(at("next"), at("current")).unwrap();
+    assert_eq!((text(&host, "/app.js"), text(&host, "/page.txt")), ("two".into(), "2".into()));
+}
+
+#[test]
 fn an_iisnode_yml_that_is_written_while_a_worker_starts_is_not_missed() {
     let site = Site::iisnode("hello.js", &says("")).yml("node_env: first\n");
     site.write(
