@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::plans;
 use crate::config::iisnode::{self, Defaults, DevErrors, Environment, LogAccess, Settings};
 use crate::config::site::{self, AppLayer, SiteConfig};
-use crate::config::source::{Level, Note, Source};
+use crate::config::source::Note;
 use crate::handler::log_places::{LogPlace, LogPlaces};
 use crate::rules::bindings::HostPattern;
 use crate::rules::mapping::Module;
+use crate::rules::path;
 use crate::rules::policy::{Policy, Tree};
 use crate::tend::watch::stamps::Stamps;
 
@@ -30,10 +31,8 @@ pub(super) struct OneSite {
     way: PathBuf,
     pub(super) policies: Arc<Tree<Policy>>,
     pub(super) layers: Tree<AppLayer>,
-    /// The policies of an edit that has errors, while those from before it go on.
+    /// The policies as they were written last, while in some directories those from before an edit with errors go on.
     pub(super) bad_edit: Option<Arc<Tree<Policy>>>,
-    /// Errors of the configuration that holds.
-    errors: Vec<Note>,
     /// Files that are different and whose applications do not know it yet.
     owed: BTreeSet<PathBuf>,
     notes: Vec<Note>,
@@ -70,7 +69,6 @@ impl OneSite {
             policies: Arc::new(Tree::empty()),
             layers: Tree::empty(),
             bad_edit: None,
-            errors: Vec::new(),
             owed: BTreeSet::new(),
             notes: Vec::new(),
             warm_up: config.warm_up.iter().map(|url| url.value.clone()).collect(),
@@ -84,32 +82,29 @@ impl OneSite {
         Ok(site)
     }
 
-    /// Takes a configuration over, unless it has errors that the one that holds has not: a bad edit takes no site down.
-    fn adopt(&mut self, config: SiteConfig, environment: &Environment) {
-        let errors: Vec<Note> =
-            config.notes.iter().filter(|note| note.level == Level::Error).cloned().collect();
-        let is_new = |error: &Note| !self.errors.iter().any(|known| is_same_error(known, error));
+    /// Takes a configuration over, but for directories in which it is broken and was not: a bad edit takes no site down,
+    /// and nothing else in it either. Returns those directories.
+    fn adopt(&mut self, config: SiteConfig, environment: &Environment) -> Vec<String> {
         self.directories = config.directories.into_iter().collect();
         self.directories.insert(self.root.clone());
         self.notes = config.notes;
-        let is_first = self.policies.values().is_empty();
-        if !is_first && errors.iter().any(is_new) {
-            self.bad_edit = Some(Arc::new(config.policies));
-            return;
-        }
-        self.bad_edit = None;
-        self.errors = errors;
-        self.policies = Arc::new(config.policies);
-        self.layers = config.layers;
+        let (mut policies, mut layers) = (config.policies, config.layers);
+        let edited = policies.clone();
+        let kept = policies.keep(&self.policies, |policy| policy.broken.is_some());
+        kept.iter().for_each(|path| layers.keep_at(path, &self.layers));
+        self.bad_edit = (!kept.is_empty()).then(|| Arc::new(edited));
+        self.policies = Arc::new(policies);
+        self.layers = layers;
         self.take_defaults(environment);
         let mut scripts = self.scripts();
         // Also those that no handler names and that were started.
         scripts.extend(self.logs.scripts());
         scripts.iter().for_each(|script| self.note_logs(script, environment));
+        kept
     }
 
-    /// Reads the site again, and says what is wrong in it now that was not before. Returns the files that are different,
-    /// none if the edit is not taken over.
+    /// Reads the site again, and says what is wrong in it now that was not before. Returns the files that are different, but
+    /// those whose edit is not taken over.
     pub(super) fn reload(&mut self, environment: &Environment) -> Vec<PathBuf> {
         // Before reading: what is written meanwhile is different again.
         let before = Stamps::of(&self.stamps.files());
@@ -125,12 +120,15 @@ impl OneSite {
         stamps.prefer(&before);
         self.owed.extend(self.stamps.differences(&stamps));
         self.stamps = stamps;
-        self.adopt(config, environment);
-        if self.bad_edit.is_some() {
-            Vec::new()
-        } else {
-            std::mem::take(&mut self.owed).into_iter().collect()
-        }
+        let kept = self.adopt(config, environment);
+        let is_kept = |file: &PathBuf| {
+            let inside = file.strip_prefix(&self.root).unwrap_or(file).to_string_lossy();
+            kept.iter().any(|path| path::below(&inside, path).is_some())
+        };
+        let (owed, different): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.owed).into_iter().partition(is_kept);
+        self.owed = owed.into_iter().collect();
+        different
     }
 
     /// Whether a configuration file is not as it was when it was read.
@@ -239,15 +237,6 @@ impl OneSite {
             .filter_map(|directory| Some((relative(directory)?, plans::offline_page(directory)?)))
             .collect()
     }
-}
-
-/// Whether two notes say the same of the same file; edits move lines.
-fn is_same_error(one: &Note, other: &Note) -> bool {
-    let file = |note: &Note| match &note.source {
-        Source::File { path, .. } => Some(path.clone()),
-        _ => None,
-    };
-    one.what == other.what && file(one) == file(other)
 }
 
 /// Whether a directory is one that is not looked into, wherever it lies in the site.

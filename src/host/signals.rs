@@ -5,6 +5,8 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) struct Signals {
+    /// Not waited for here: the steward reloads at it. Held, so that it never ends the host.
+    _hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -12,6 +14,7 @@ pub(super) struct Signals {
 impl Signals {
     pub(super) fn new() -> io::Result<Signals> {
         Ok(Signals {
+            _hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })

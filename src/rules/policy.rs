@@ -76,6 +76,19 @@ struct Node<T> {
     below: BTreeMap<Box<str>, Node<T>>,
 }
 
+// By hand, because values are shared and need not be copied.
+impl<T> Clone for Tree<T> {
+    fn clone(&self) -> Tree<T> {
+        Tree { root: self.root.clone() }
+    }
+}
+
+impl<T> Clone for Node<T> {
+    fn clone(&self) -> Node<T> {
+        Node { value: self.value.clone(), below: self.below.clone() }
+    }
+}
+
 impl<T> Node<T> {
     fn new() -> Node<T> {
         Node { value: None, below: BTreeMap::new() }
@@ -112,6 +125,43 @@ impl<T> Tree<T> {
         node.value = Some(value);
     }
 
+    /// Puts what `before` says of a path, and of everything below it, in the place of a value that is bad where the one
+    /// before was not. Returns the paths at which that was done.
+    pub(crate) fn keep(&mut self, before: &Tree<T>, is_bad: impl Fn(&T) -> bool) -> Vec<String> {
+        let mut kept = Vec::new();
+        let mut nodes = vec![(String::new(), &mut self.root)];
+        while let Some((path, node)) = nodes.pop() {
+            let known = before.at(&path).filter(|known| !is_bad(known));
+            if node.value.as_ref().is_some_and(|value| is_bad(value)) && known.is_some() {
+                *node = before.node(&path);
+                kept.push(path);
+                continue;
+            }
+            let slash = if path.is_empty() { "" } else { "/" };
+            nodes.extend(node.below.iter_mut().map(|(name, below)| (format!("{path}{slash}{name}"), below)));
+        }
+        kept
+    }
+
+    /// Puts what `before` says of a path, and of everything below it, in the place of what is said here.
+    pub(crate) fn keep_at(&mut self, path: &str, before: &Tree<T>) {
+        let mut node = &mut self.root;
+        for name in names(path) {
+            node = node.below.entry(name.to_lowercase().into_boxed_str()).or_insert_with(Node::new);
+        }
+        *node = before.node(path);
+    }
+
+    /// What holds for `path` and below it.
+    fn node(&self, path: &str) -> Node<T> {
+        let mut node = Some(&self.root);
+        for name in names(path) {
+            node = node.and_then(|node| node.get(name));
+        }
+        let below = node.map(|node| node.below.clone()).unwrap_or_default();
+        Node { value: self.at(path).cloned(), below }
+    }
+
     /// The value that holds for `path`, relative to the root.
     pub(crate) fn at(&self, path: &str) -> Option<&Arc<T>> {
         let mut node = &self.root;
@@ -143,7 +193,68 @@ fn names(path: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ErrorPage, ErrorPolicy};
+    use std::sync::Arc;
+
+    use super::{ErrorPage, ErrorPolicy, Tree};
+
+    /// Values that begin with `bad` are bad.
+    fn tree(values: &[(&str, &str)]) -> Tree<String> {
+        let mut tree = Tree::empty();
+        for (path, value) in values {
+            tree.set(path, Arc::new((*value).to_owned()));
+        }
+        tree
+    }
+
+    #[test]
+    fn what_is_bad_now_and_was_not_stays_with_all_below_it_and_nothing_else_does() {
+        let before = tree(&[
+            ("", "root 1"),
+            ("A/b", "b 1"),
+            ("a/b/place", "place 1"),
+            ("old", "bad from the beginning"),
+            ("fine", "fine 1"),
+        ]);
+        let mut now = tree(&[
+            ("", "root 2"),
+            ("a/b", "bad b"),
+            ("a/b/c", "bad c"),
+            ("old", "bad still"),
+            ("fine", "fine 2"),
+            ("new", "bad new"),
+        ]);
+        let mut kept = now.keep(&before, |value| value.starts_with("bad"));
+        kept.sort();
+        assert_eq!(kept, ["a/b", "new"]);
+        for (path, value) in [
+            ("x", "root 2"),
+            ("a", "root 2"),
+            ("a/B", "b 1"),
+            ("a/b/c", "b 1"),
+            ("a/b/place/x", "place 1"),
+            ("old", "bad still"),
+            ("fine", "fine 2"),
+            ("new", "root 1"),
+        ] {
+            assert_eq!(now.at(path).map(|value| value.as_str()), Some(value), "{path}");
+        }
+        let mut other = tree(&[("", "other"), ("a/b/c", "other c")]);
+        other.keep_at("a/b", &before);
+        assert_eq!(other.at("a/b/c").map(|value| value.as_str()), Some("b 1"));
+        assert_eq!(other.at("a").map(|value| value.as_str()), Some("other"));
+    }
+
+    #[test]
+    fn a_tree_whose_root_is_bad_stays_as_a_whole_and_one_without_a_past_is_taken_as_it_is() {
+        let before = tree(&[("", "root 1"), ("a", "a 1")]);
+        let bad = || tree(&[("", "bad"), ("a", "bad"), ("b", "bad")]);
+        let mut now = bad();
+        assert_eq!(now.keep(&before, |value| value.starts_with("bad")), [""]);
+        assert_eq!(now.values(), before.values());
+        let mut first = bad();
+        assert_eq!(first.keep(&Tree::empty(), |value| value.starts_with("bad")), [] as [&str; 0]);
+        assert_eq!(first.values(), bad().values());
+    }
 
     #[test]
     fn the_page_of_an_error_is_the_one_for_its_substatus_or_else_the_one_for_any() {

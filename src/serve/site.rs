@@ -38,7 +38,7 @@ pub(crate) struct Site {
     pub(crate) dev_errors: DevErrors,
     /// Directories that are offline, relative to the root, each with the page that says so.
     pub(crate) offline: Vec<(String, Arc<[u8]>)>,
-    /// The policies of an edit that has errors; those from before it go on.
+    /// The policies as written, if an edit has errors; where it has, those from before it go on.
     pub(crate) bad_edit: Option<Arc<Tree<Policy>>>,
     /// Every directory is watched, so that what was found on the disk may be remembered.
     pub(crate) is_watched: bool,

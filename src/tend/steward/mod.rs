@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -83,7 +84,15 @@ impl<P: Planner> Steward<P> {
             self.called(&application);
         }
         let drain = self.drain.clone();
+        // Who edits where no events come asks for a look with it.
+        let mut hangups = signal(SignalKind::hangup()).ok();
         loop {
+            let hung_up = async {
+                match &mut hangups {
+                    Some(hangups) => drop(hangups.recv().await),
+                    None => std::future::pending().await,
+                }
+            };
             let due = self.tended.values().filter_map(|tended| tended.due).min();
             // A pool that opens without all its workers tells nobody.
             let due = if self.generations.are_retiring() { Some(Instant::now() + SETTLE) } else { due };
@@ -100,6 +109,7 @@ impl<P: Planner> Steward<P> {
                 Some(application) = self.calls.recv() => self.called(&application),
                 Some(news) = self.news.recv() => self.heard(news),
                 () = self.generations.one_ended() => {}
+                () = hung_up => self.reload(),
                 () = is_due => self.start_due(),
             }
             self.generations.settle();
@@ -205,17 +215,22 @@ impl<P: Planner> Steward<P> {
             _ => Extent::Paths,
         };
         let stale = self.find_changes(changes.paths.clone(), extent);
+        self.recycle_stale(&stale, &changes.paths, everything);
+    }
+
+    /// Replaces the generations of applications that lie in stale directories, or whose files are different.
+    fn recycle_stale(&mut self, stale: &[(PathBuf, PathBuf)], paths: &[PathBuf], everything: bool) {
         let mut recycled: Vec<(Arc<Application>, Cause)> = Vec::new();
         for (id, tended) in &mut self.tended {
-            if let Some(due) = tended.due.as_mut().filter(|_| !changes.paths.is_empty()) {
+            if let Some(due) = tended.due.as_mut().filter(|_| !paths.is_empty()) {
                 *due = Instant::now() + SETTLE;
             }
             let by_directory = stale
                 .iter()
                 .find(|(directory, _)| self.planner.is_below(id, directory))
                 .map(|(_, cause)| cause.clone());
-            let retry = tended.troubled.clone().filter(|_| changes.sweep);
-            let cause = tended.changed(&changes.paths, everything).or(retry);
+            let retry = tended.troubled.clone().filter(|_| everything);
+            let cause = tended.changed(paths, everything).or(retry);
             if let Some(cause) = by_directory.or(cause) {
                 recycled.push((tended.application.clone(), Cause::File(cause)));
             }
@@ -224,6 +239,12 @@ impl<P: Planner> Steward<P> {
             self.recycle(&application, cause);
         }
         self.take_over();
+    }
+
+    /// Reads everything again and applies what is different.
+    fn reload(&mut self) {
+        let stale = self.find_changes(Vec::new(), Extent::Everything);
+        self.recycle_stale(&stale, &[], true);
     }
 
     /// Has the planner look, and look again into directories that were not watched before. What is stale by it.

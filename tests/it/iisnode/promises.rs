@@ -103,6 +103,43 @@ fn a_broken_web_config_is_shown_at_the_machine_and_harms_nobody_elsewhere() {
     }
 }
 
+/// A mistake in one folder freezes nothing else.
+#[test]
+fn while_one_web_config_is_broken_edits_elsewhere_in_the_site_hold() {
+    let field = |value: &str| {
+        crate::harness::web_config(&format!(
+            "<httpProtocol><customHeaders><add name=\"X-Edit\" value=\"{value}\"/></customHeaders></httpProtocol>"
+        ))
+    };
+    let site = Site::named("site")
+        .web_config(&field("root 1"))
+        .file("x.txt", "x")
+        .file("a/x.txt", "x")
+        .file("a/web.config", &field("a 1"))
+        .file("b/x.txt", "x");
+    let host = site.serve();
+    let seen = |url: &str| {
+        ["Via: nobody", FROM_AFAR, "Accept: text/html"].map(|from| {
+            let answer = ask(&host, url, &[from]);
+            let edit = answer.head.field("x-edit").unwrap_or("none").to_owned();
+            (answer.head.field(super::ERROR).unwrap_or("served").to_owned(), edit)
+        })
+    };
+    let served = |edit: &str| ("served".to_owned(), edit.to_owned());
+    assert_eq!(seen("/a/x.txt"), [served("a 1"), served("a 1"), served("a 1")]);
+    site.write("a/web.config", "<configuration>\n<iisnode a=\"\"b\"\"/>\n");
+    assert_eq!(seen("/a/x.txt")[..2], [served("a 1"), served("a 1")]);
+    assert_eq!(seen("/a/x.txt")[2].0, "500.19");
+    assert_eq!(seen("/x.txt"), [served("root 1"), served("root 1"), served("root 1")]);
+    site.write("web.config", &field("root 2"));
+    site.write("b/web.config", &field("b 1"));
+    assert_eq!(seen("/x.txt"), [served("root 2"), served("root 2"), served("root 2")]);
+    assert_eq!(seen("/b/x.txt"), [served("b 1"), served("b 1"), served("b 1")]);
+    assert_eq!(seen("/a/x.txt")[..2], [served("a 1"), served("a 1")]);
+    site.write("a/web.config", &field("a 2"));
+    assert_eq!(seen("/a/x.txt"), [served("a 2"), served("a 2"), served("a 2")]);
+}
+
 #[test]
 fn a_bad_iisnode_yml_is_shown_at_the_machine_and_the_old_workers_serve_the_others() {
     for yml in ["recycleMode: strict\n", "recycleMode: safe\n"] {

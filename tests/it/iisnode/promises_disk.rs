@@ -61,6 +61,62 @@ fn what_a_folder_hides_is_hidden_through_links_as_well() {
     }
 }
 
+/// As deployments switch from one release to the next.
+#[test]
+fn a_link_that_is_made_to_lead_elsewhere_leads_the_next_request_there() {
+    let config = |version: &str| {
+        web_config(&format!(
+            "<httpProtocol><customHeaders><add name=\"X-Release\" value=\"{version}\"/></customHeaders></httpProtocol>"
+        ))
+    };
+    let site = ["1", "2", "3"].iter().fold(Site::handling("app.js"), |site, version| {
+        site.file(&format!("releases/{version}/app.js"), &says(version))
+            .file(&format!("releases/{version}/page.html"), version)
+            .file(&format!("releases/{version}/web.config"), &config(version))
+    });
+    let switch = |version: &str| {
+        symlink(format!("releases/{version}"), site.path().join("next")).unwrap();
+        std::fs::rename(site.path().join("next"), site.path().join("current")).unwrap();
+    };
+    switch("1");
+    let host = site.serve();
+    let mut clients = (0..2).map(|_| RawClient::connect(&host)).collect::<Vec<_>>();
+    for version in ["1", "2", "3", "1", "2"] {
+        switch(version);
+        for client in &mut clients {
+            for url in ["/current/page.html", "/current/app.js"] {
+                let answer = client.get(url);
+                assert_eq!((answer.status(), answer.text().as_str()), (200, version), "{url}");
+                assert_eq!(answer.head.field("x-release"), Some(version), "{url}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_edit_of_a_web_config_counts_under_every_name_of_its_folder() {
+    let field = |value: &str| {
+        web_config(&format!(
+            "<httpProtocol><customHeaders><add name=\"X-Edit\" value=\"{value}\"/></customHeaders></httpProtocol>"
+        ))
+    };
+    let site = Site::named("site").web_config(&web_config("")).file("below/x.txt", "x");
+    for (to, name) in [("below", "alias"), (".", "loop")] {
+        symlink(to, site.path().join(name)).unwrap();
+    }
+    let host = site.serve();
+    for value in ["1", "2", "3"] {
+        site.write("below/web.config", &field(value));
+        for url in ["/below/x.txt", "/alias/x.txt", "/loop/below/x.txt"] {
+            assert_eq!(ask(&host, url, &[]).head.field("x-edit"), Some(value), "{url}");
+        }
+    }
+    site.remove("below/web.config");
+    for url in ["/below/x.txt", "/alias/x.txt", "/loop/below/x.txt"] {
+        assert_eq!(ask(&host, url, &[]).head.field("x-edit"), None, "{url}");
+    }
+}
+
 #[test]
 fn logs_are_closed_through_links_to_their_folder_and_to_themselves() {
     let site = Site::iisnode("app.js", &shows_pid());

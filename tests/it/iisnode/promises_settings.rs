@@ -1,7 +1,9 @@
 //! Promises about settings that were broken once: what is written counts, whatever else is wrong at that moment.
 
+use nix::sys::signal::Signal;
+
 use super::{FROM_AFAR, ask, says, text};
-use crate::harness::{Host, PATIENCE, RawClient, Site, eventually};
+use crate::harness::{Host, PATIENCE, RawClient, Site, eventually, signal};
 
 /// A web.config with one handler and one application setting.
 fn config(value: &str) -> String {
@@ -120,4 +122,18 @@ fn a_site_whose_root_is_gone_does_not_hold_up_the_others() {
 <add segment="page.txt"/></hiddenSegments></requestFiltering></security></system.webServer></configuration>"#,
     );
     assert_eq!(page("b"), 404);
+}
+
+/// A file that is written in place through a descriptor that stays open raises no event.
+#[test]
+fn sighup_has_everything_read_again_and_ends_nothing() {
+    use std::io::Write;
+    let site = Site::named("site").file("web.config", &config("1")).file("app.js", SHOWS_V);
+    let host = site.serve();
+    assert_eq!(text(&host, "/app.js"), "1");
+    let mut file = std::fs::OpenOptions::new().write(true).open(site.path().join("web.config")).unwrap();
+    file.write_all(config("2").as_bytes()).unwrap();
+    signal(host.pid(), Signal::SIGHUP);
+    eventually(PATIENCE, "the new value", || (text(&host, "/app.js") == "2").then_some(()));
+    drop(file);
 }
