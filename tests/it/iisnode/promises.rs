@@ -141,6 +141,42 @@ fn while_one_web_config_is_broken_edits_elsewhere_in_the_site_hold() {
 }
 
 #[test]
+fn a_folder_that_was_broken_from_the_beginning_does_not_help_a_bad_edit_to_take_the_site_down() {
+    let site = Site::iisnode("hello.js", &app("r.end(String(process.pid))"))
+        .file("old/web.config", "<configuration>\n<iisnode a=\"\"b\"\"/>\n")
+        .file("old/x.txt", "x");
+    let host = site.serve();
+    let pid = text(&host, "/hello.js");
+    assert_eq!(ask(&host, "/old/x.txt", &[FROM_AFAR]).status(), 500);
+    let fine = site.read("web.config");
+    site.write("web.config", "<configuration>\n  <system.webServer>\n    <iisnode a=\"\"b\"\"/>\n");
+    let afar = ask(&host, "/hello.js", &[FROM_AFAR]);
+    assert_eq!((failure(&afar), afar.text()), ((200, "no error field"), pid));
+    assert_eq!(failure(&ask(&host, "/hello.js", &[])), (200, "500.19"));
+    site.write("web.config", &fine);
+    text(&host, "/hello.js");
+    site.write("old/web.config", &crate::harness::web_config(""));
+    assert_eq!(text(&host, "/old/x.txt"), "x");
+}
+
+/// What a folder said in places of its own counts until it is mended.
+#[test]
+fn what_a_web_config_hid_in_one_place_stays_hidden_while_it_is_broken() {
+    let hides = r#"<location path="inner"><system.webServer><security><requestFiltering><hiddenSegments><add segment="secret.txt"/></hiddenSegments></requestFiltering></security></system.webServer></location>"#;
+    let site = Site::named("site")
+        .web_config(&crate::harness::web_config(""))
+        .file("a/web.config", &format!("<configuration>{hides}</configuration>"))
+        .file("a/inner/secret.txt", "hush")
+        .file("a/inner/open.txt", "open");
+    let host = site.serve();
+    for _ in 0..2 {
+        assert_eq!(failure(&ask(&host, "/a/inner/secret.txt", &[FROM_AFAR])), (404, "404.8"));
+        assert_eq!(ask(&host, "/a/inner/open.txt", &[FROM_AFAR]).text(), "open");
+        site.write("a/web.config", "<configuration>\n<iisnode a=\"\"b\"\"/>\n");
+    }
+}
+
+#[test]
 fn a_bad_iisnode_yml_is_shown_at_the_machine_and_the_old_workers_serve_the_others() {
     for yml in ["recycleMode: strict\n", "recycleMode: safe\n"] {
         let site = Site::iisnode("hello.js", &app("r.end(String(process.pid))")).yml(yml);
