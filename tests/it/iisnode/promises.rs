@@ -48,12 +48,13 @@ fn a_client_that_waits_while_many_watched_files_are_written_is_answered_by_few_s
     assert!(starts < 10, "{starts} workers for one client");
 }
 
-#[test]
-fn requests_in_the_overflow_queue_are_answered_when_the_script_is_recycled_meanwhile() {
+#[track_caller]
+fn recycled_with_a_full_queue(mode: &str) {
     let notes = "require('fs').writeFileSync(`held${++n}`, '');";
     let holds = app(&format!("{notes} {}", when("release", "r.end('old')")));
     let site = Site::iisnode("hello.js", &format!("let n = 0;\n{holds}"))
-        .set(r#"maxConcurrentRequestsPerProcess="2""#);
+        .set(r#"maxConcurrentRequestsPerProcess="2""#)
+        .yml(&format!("recycleMode: {mode}\n"));
     let host = Host::of(site.path()).without_waiting().limit("queueLength", "100").start();
     let clients = (0..12).map(|_| {
         let mut client = RawClient::connect(&host);
@@ -76,6 +77,12 @@ fn requests_in_the_overflow_queue_are_answered_when_the_script_is_recycled_meanw
         "{answers:?}"
     );
     assert_eq!(answers.iter().filter(|(_, said)| said == "old").count(), 2, "{answers:?}");
+}
+
+#[test]
+fn requests_in_the_overflow_queue_are_answered_when_the_script_is_recycled_meanwhile() {
+    recycled_with_a_full_queue("strict");
+    recycled_with_a_full_queue("safe");
 }
 
 #[test]
