@@ -211,7 +211,10 @@ fn when_the_workers_are_full_the_next_request_is_told_when_to_come_back() {
     assert!(overflow.head.has("retry-after"), "{:?}", overflow.head);
     site.write("release", "");
     assert_eq!(held.read_response("GET").text(), "held");
-    assert_eq!(text(&host, "/hello.js"), "free");
+    // The place is given back when the last byte has left, which the client may see first.
+    eventually(PATIENCE, "the place given back", || {
+        (ask(&host, "/hello.js", &[]).text() == "free").then_some(())
+    });
 }
 
 /// Pages of the host are for failures of the host.
