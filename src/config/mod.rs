@@ -3,8 +3,10 @@
 
 pub(crate) mod detect;
 pub(crate) mod host_file;
-pub(crate) mod iisnode;
+
 pub mod limits;
+pub(crate) mod program;
+pub(crate) mod settings;
 pub(crate) mod site;
 pub(crate) mod source;
 pub(crate) mod xml;

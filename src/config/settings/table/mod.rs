@@ -1,13 +1,15 @@
-//! Every setting of an iisnode application, each in one block: the readers, `ostler explain` and docs/settings.md all
+//! Every setting of an application, each in one block: the readers, `ostler explain` and docs/settings.md all
 //! come from here.
 //!
 //! Data only. What a value means in a file's own spelling is in `values`; what becomes of it, in `draft`.
 
 use super::draft::Draft;
 
+mod balancing;
 mod debugging;
 #[cfg(test)]
 mod docs;
+mod health;
 mod logging;
 mod requests;
 mod workers;
@@ -37,9 +39,13 @@ pub(crate) enum Kind {
         infinite: bool,
         set: fn(&mut Draft, u32),
     },
+    /// A status of HTTP, 100 to 599; there is no nearest one.
+    Status(fn(&mut Draft, u32)),
     Text(fn(&mut Draft, &str)),
     /// A command line or a part of one, where quotes belong to the value.
     Command(fn(&mut Draft, &str)),
+    /// The name of a field of the host's own, or nothing.
+    FieldName(fn(&mut Draft, &str)),
     /// One of these words; nothing stands for "not set".
     Choice(&'static [&'static str], fn(&mut Draft, &str)),
 }
@@ -72,8 +78,14 @@ pub(crate) enum Effect {
 
 const DAY_MS: u32 = 24 * 3600 * 1000;
 
-const FAMILIES: &[&[Setting]] =
-    &[workers::SETTINGS, requests::SETTINGS, logging::SETTINGS, debugging::SETTINGS];
+const FAMILIES: &[&[Setting]] = &[
+    workers::SETTINGS,
+    balancing::SETTINGS,
+    health::SETTINGS,
+    requests::SETTINGS,
+    logging::SETTINGS,
+    debugging::SETTINGS,
+];
 
 /// Every setting, in the order of the documentation.
 pub(crate) fn settings() -> impl Iterator<Item = &'static Setting> {
@@ -93,8 +105,10 @@ impl Kind {
                     most => format!("a whole number{unit} from {least} to {most}{infinite}"),
                 }
             }
+            Kind::Status(_) => "a status from 100 to 599".to_owned(),
             Kind::Text(_) => "text".to_owned(),
             Kind::Command(_) => "a command line".to_owned(),
+            Kind::FieldName(_) => "the name of a header field".to_owned(),
             Kind::Choice(words, _) => words.join(" or "),
         }
     }

@@ -3,25 +3,25 @@
 use std::path::{Component, Path, PathBuf};
 
 /// `D:\…`, `\\server\share` or `\…`: a path that names nothing on this system.
-pub(super) fn is_windows_absolute(text: &str) -> bool {
+pub(in crate::config) fn is_windows_absolute(text: &str) -> bool {
     let bytes = text.as_bytes();
     let drive = bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':';
     drive || text.starts_with('\\')
 }
 
 /// With `/` between names.
-pub(super) fn forward(text: &str) -> String {
+pub(in crate::config) fn forward(text: &str) -> String {
     text.replace('\\', "/")
 }
 
 /// The last name of a path, by either separator; empty if it ends at a drive.
-pub(super) fn last_name(text: &str) -> &str {
+pub(in crate::config) fn last_name(text: &str) -> &str {
     let name = text.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or("");
     if name.ends_with(':') { "" } else { name }
 }
 
 /// `path` seen from `base`, without `.` and `..`. Links are not followed: what is named need not exist yet.
-pub(super) fn joined(base: &Path, path: &str) -> PathBuf {
+pub(in crate::config) fn joined(base: &Path, path: &str) -> PathBuf {
     let mut out = PathBuf::new();
     for component in base.join(path).components() {
         match component {

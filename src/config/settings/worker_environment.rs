@@ -93,7 +93,7 @@ mod tests {
             iisnode: pairs(iisnode),
             app_settings: pairs(app_settings),
             directory: "/nowhere".into(),
-            errors: Vec::new(),
+            ..AppLayer::default()
         };
         let host: Environment = [("DATABASE_URL".to_owned(), "x".to_owned())].into();
         let settings = resolve(&layer, Path::new("/nowhere"), &host, &Defaults::default()).unwrap().settings;

@@ -1,27 +1,31 @@
-//! The settings of an iisnode application: from all their sources to one set of validated values.
+//! The settings of an application: from all their sources to one set of validated values.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::source::{Located, Note};
 
-mod arguments;
+pub(super) mod arguments;
 mod command;
 #[cfg(test)]
 mod corpus_tests;
 mod draft;
 mod environment;
-mod expansion;
-mod names;
+pub(super) mod expansion;
+pub(super) mod names;
 mod overrides;
-mod paths;
+pub(super) mod paths;
+mod plain;
 mod resolve;
+pub(super) mod search;
 mod table;
 mod values;
 mod worker_environment;
 mod yml;
 
 pub(crate) use command::{Command, worker_command};
+pub(crate) use plain::{check_plain, plain_name, resolve_plain};
 pub(crate) use resolve::resolve;
 pub(crate) use values::{check, described, known};
 pub(crate) use worker_environment::worker_environment;
@@ -39,11 +43,13 @@ pub(crate) struct Settings {
     pub(crate) process_count: u32,
     pub(crate) sticky: bool,
     pub(crate) max_concurrent: u32,
-    /// `(maxNamedPipeConnectionRetry + 1) x namedPipeConnectionRetryDelay`.
-    pub(crate) start_timeout: std::time::Duration,
+    /// `startupTimeLimitInSeconds`, or `(maxNamedPipeConnectionRetry + 1) x namedPipeConnectionRetryDelay`.
+    pub(crate) start_timeout: Duration,
+    /// The first of these, if somebody has set it.
+    pub(crate) start_limit: Option<Duration>,
     pub(crate) watched_files: String,
-    pub(crate) polling_interval: std::time::Duration,
-    pub(crate) grace: std::time::Duration,
+    pub(crate) polling_interval: Duration,
+    pub(crate) grace: Duration,
     /// None: `loggingEnabled` is false.
     pub(crate) logs: Option<LogSettings>,
     pub(crate) debug_header: bool,
@@ -54,6 +60,41 @@ pub(crate) struct Settings {
     pub(crate) recycle_mode: RecycleMode,
     pub(crate) transport: Option<Transport>,
     pub(crate) log_access: LogAccess,
+    pub(crate) balancing: LoadBalancing,
+    /// None: the host's limit.
+    pub(crate) queue_length: Option<usize>,
+    /// None: the host's limit.
+    pub(crate) queue_timeout: Option<Duration>,
+    /// Empty for none.
+    pub(crate) queue_time_field: String,
+    pub(crate) request_timeout: Option<Duration>,
+    /// A path and the status it is answered with by a worker that is ready.
+    pub(crate) ready: Option<(String, u16)>,
+    pub(crate) health: Option<HealthSettings>,
+    pub(crate) rapid_fails_per_minute: Option<u32>,
+    pub(crate) max_requests: Option<u64>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_memory_bytes: Option<u64>,
+    pub(crate) idle_timeout: Option<Duration>,
+}
+
+/// How ready workers are looked after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HealthSettings {
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) failures: u32,
+}
+
+/// Which of the workers with room gets a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LoadBalancing {
+    #[default]
+    RoundRobin,
+    LeastRequests,
+    PowerOfTwo,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

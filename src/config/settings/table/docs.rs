@@ -6,13 +6,17 @@ use std::path::Path;
 use super::{Effect, Expands, Kind, Setting, settings};
 
 const OPENING: &str = "\
-# Settings of an iisnode application
+# Settings of an application
 
-This file is written from the table in `src/config/iisnode/table`. Each setting can stand in `iisnode.yml`
+This file is written from the table in `src/config/settings/table`. For the scripts of iisnode each setting can stand in `iisnode.yml`
 (`name: value`), in the host's environment (`IISNODE_name`), in `web.config` (an attribute of
 `system.webServer/iisnode`) and in `ostler.yml` (below `defaults` or `settings`). The first of these that sets it wins;
 a name that `ostler.yml` locks is not taken from the site's own files. `%NAME%` stands for a variable of the host's
 environment where the last column says so.
+
+Programs of sections `httpPlatform` and `aspNetCore` have those marked as ostler's own, `watchedFiles` and others of the table from the same
+places, below what their section says; an `application` of `ostler.yml`, and a folder without a `web.config`, those that
+[ostler-yml.md](ostler-yml.md) lists, from `ostler.yml` alone.
 
 Those marked as ostler's own are unknown to iisnode: IIS refuses a `web.config` that holds them, so a site that runs on
 both has them in `iisnode.yml`.
@@ -67,10 +71,10 @@ fn the_documented_settings_are_those_of_the_table() {
 }
 
 #[test]
-fn every_setting_of_iisnode_and_four_of_our_own_are_in_the_table_once() {
+fn every_setting_of_iisnode_and_all_of_our_own_are_in_the_table_once() {
     let names: std::collections::BTreeSet<&str> = settings().map(|setting| setting.name).collect();
     assert_eq!(names.len(), settings().count());
-    assert_eq!(names.len(), 34 + 4);
+    assert_eq!(names.len(), 34 + 22);
     for setting in settings() {
         assert!(setting.doc.ends_with('.') && !setting.doc.contains('|'), "{}", setting.name);
     }

@@ -63,6 +63,24 @@ pub(crate) fn resolve(
     })
 }
 
+/// The settings of what has no files of its own in `directory` (absolute): what the one who runs the host says, and nobody
+/// else.
+///
+/// # Errors
+/// Every error, each with its place.
+pub(super) fn resolve_host_only(
+    directory: &Path,
+    environment: &Environment,
+    defaults: &Defaults,
+) -> Result<Resolved, Vec<Note>> {
+    let mut fold = Fold { environment, notes: Vec::new(), written: Vec::new() };
+    for (name, value) in &defaults.settings {
+        fold.add(name, value, Dialect::HostFile);
+    }
+    let (settings, told, notes) = fold.finish(&defaults.lock, directory)?;
+    Ok(Resolved { settings, told, notes, files: Vec::new(), overrides: None })
+}
+
 /// One value somebody wrote.
 struct Written {
     setting: &'static Setting,
@@ -263,8 +281,11 @@ fn read_default(setting: &Setting, text: &str) -> Result<Value, String> {
 fn put(kind: &Kind, value: &Value, draft: &mut Draft) {
     match (kind, value) {
         (Kind::Switch(set), Value::Switch(on)) => set(draft, *on),
-        (Kind::Number { set, .. }, Value::Number(number)) => set(draft, *number),
-        (Kind::Text(set) | Kind::Command(set) | Kind::Choice(_, set), Value::Text(text)) => set(draft, text),
+        (Kind::Number { set, .. } | Kind::Status(set), Value::Number(number)) => set(draft, *number),
+        (
+            Kind::Text(set) | Kind::Command(set) | Kind::FieldName(set) | Kind::Choice(_, set),
+            Value::Text(text),
+        ) => set(draft, text),
         // `values::read` gives each kind its own value, and the table's empty defaults are texts.
         _ => {}
     }

@@ -1,9 +1,11 @@
 //! A command line's arguments as Windows programs take them apart: blanks divide, quotes join, and backslashes mean
 //! something only before a quote.
 
+use super::paths::forward;
+
 /// Takes `text` apart. The rules are those of Microsoft's C runtime, whose programs `nodeProcessCommandLine` was written
 /// for; in one point they differ from `CommandLineToArgvW`: after `""` inside quotes the quotes go on.
-pub(super) fn split(text: &str) -> Vec<String> {
+pub(in crate::config) fn split(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     // None between words: `""` is an empty word, no word is not.
     let mut word: Option<String> = None;
@@ -41,6 +43,11 @@ pub(super) fn split(text: &str) -> Vec<String> {
     }
     words.extend(word);
     words
+}
+
+/// `.\lib\x.js` is a path of this system, too, once its slashes are turned. Other backslashes may mean anything.
+pub(in crate::config) fn relative_forward(argument: String) -> String {
+    if argument.starts_with(".\\") || argument.starts_with("..\\") { forward(&argument) } else { argument }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Settings of the workers: what is run, how many, from when to when.
 
 use super::{DAY_MS, Effect, Expands, Kind, Setting, When};
-use crate::config::iisnode::{RecycleMode, Transport};
+use crate::config::settings::{RecycleMode, Transport};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {

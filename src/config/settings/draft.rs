@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::expansion::unresolved;
 use super::paths::{forward, is_windows_absolute, joined, last_name};
-use super::{DevErrors, LogAccess, LogSettings, RecycleMode, Settings, Transport};
+use super::{
+    DevErrors, HealthSettings, LoadBalancing, LogAccess, LogSettings, RecycleMode, Settings, Transport,
+};
 
 /// One field for each value that has an effect.
 #[derive(Debug, Default)]
@@ -35,6 +37,24 @@ pub(crate) struct Draft {
     pub(super) max_total_kb: u32,
     pub(super) max_files: u32,
     pub(super) log_access: LogAccess,
+    pub(super) balancing: LoadBalancing,
+    pub(super) queue_length: Option<u32>,
+    pub(super) queue_timeout_ms: Option<u32>,
+    pub(super) queue_time_field: String,
+    pub(super) request_timeout_s: u32,
+    pub(super) start_limit_s: Option<u32>,
+    pub(super) ready_path: String,
+    pub(super) ready_status: u32,
+    pub(super) health_path: String,
+    pub(super) health_status: u32,
+    pub(super) health_interval_s: u32,
+    pub(super) health_timeout_s: u32,
+    pub(super) health_failures: u32,
+    pub(super) rapid_fails: Option<u32>,
+    pub(super) max_requests: u32,
+    pub(super) max_age_s: u32,
+    pub(super) max_memory_mb: u32,
+    pub(super) idle_timeout_s: u32,
 }
 
 /// A worker may not take longer than this to start, whatever the retries multiply to.
@@ -51,9 +71,11 @@ impl Draft {
             warnings.push(("nodeProcessCommandLine", "the command line is empty; `node` is used".to_owned()));
             command_line = "node".to_owned();
         }
+        let ready = path("readyPath", &self.ready_path, &mut warnings);
+        let health = path("healthCheckPath", &self.health_path, &mut warnings);
         let tries = u64::from(self.connect_retries) + 1;
-        let start_timeout =
-            Duration::from_millis(tries * u64::from(self.connect_delay_ms)).min(LONGEST_START);
+        let by_pipes = Duration::from_millis(tries * u64::from(self.connect_delay_ms)).min(LONGEST_START);
+        let start_limit = self.start_limit_s.map(|limit| Duration::from_secs(limit.into()));
         let settings = Settings {
             node_env: Some(self.node_env).filter(|value| !value.is_empty()),
             command_line,
@@ -61,7 +83,8 @@ impl Draft {
             process_count: self.process_count,
             sticky: self.sticky,
             max_concurrent: self.max_concurrent,
-            start_timeout,
+            start_timeout: start_limit.unwrap_or(by_pipes),
+            start_limit,
             watched_files: self.watched_files,
             polling_interval: Duration::from_millis(self.polling_interval_ms.into()),
             grace: Duration::from_millis(self.grace_ms.into()),
@@ -78,6 +101,24 @@ impl Draft {
             recycle_mode: self.recycle_mode,
             transport: self.transport,
             log_access: self.log_access,
+            balancing: self.balancing,
+            queue_length: self.queue_length.map(|length| length as usize),
+            queue_timeout: self.queue_timeout_ms.map(|ms| Duration::from_millis(ms.into())),
+            queue_time_field: self.queue_time_field,
+            request_timeout: seconds(self.request_timeout_s),
+            ready: ready.map(|path| (path, status(self.ready_status))),
+            health: health.map(|path| HealthSettings {
+                path,
+                status: status(self.health_status),
+                interval: Duration::from_secs(self.health_interval_s.into()),
+                timeout: Duration::from_secs(self.health_timeout_s.into()),
+                failures: self.health_failures,
+            }),
+            rapid_fails_per_minute: self.rapid_fails,
+            max_requests: Some(u64::from(self.max_requests)).filter(|most| *most > 0),
+            max_age: seconds(self.max_age_s),
+            max_memory_bytes: Some(u64::from(self.max_memory_mb) << 20).filter(|most| *most > 0),
+            idle_timeout: seconds(self.idle_timeout_s),
         };
         (settings, warnings)
     }
@@ -108,6 +149,30 @@ impl Draft {
     }
 }
 
+/// 0 stands for no limit.
+fn seconds(number: u32) -> Option<Duration> {
+    (number > 0).then(|| Duration::from_secs(number.into()))
+}
+
+/// A path of a URL, with its slash; what cannot stand in a request is left out.
+fn path(setting: &'static str, text: &str, warnings: &mut Vec<(&'static str, String)>) -> Option<String> {
+    let text = text.trim();
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let what = format!("`{}` is not the path of a URL; it is not used", text.escape_debug());
+        warnings.push((setting, what));
+        return None;
+    }
+    match text {
+        "" => None,
+        path if path.starts_with('/') => Some(path.to_owned()),
+        path => Some(format!("/{path}")),
+    }
+}
+
+fn status(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(200)
+}
+
 /// Empty, or the interceptor that comes with iisnode, wherever that is installed: it captures what a worker prints, which
 /// the host does itself.
 fn runs_script_directly(interceptor: &str) -> bool {
@@ -136,7 +201,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{Draft, promoted, runs_script_directly};
+    use super::{Draft, path, promoted, runs_script_directly};
 
     #[test]
     fn logs_lie_beside_the_script_or_where_the_path_leads() {
@@ -184,10 +249,33 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_for_the_start_wins_over_what_pipes_would_allow() {
+        let draft = Draft { start_limit_s: Some(7), connect_delay_ms: 1, ..Draft::default() };
+        let (settings, _) = draft.finish(Path::new("/"));
+        assert_eq!(settings.start_timeout, Duration::from_secs(7));
+        assert_eq!(settings.start_limit, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
     fn promoted_names_are_names_and_stand_once() {
         let mut warnings = Vec::new();
         let names = promoted(" LOGON_USER, ,auth_type,bad name,LOGON_user,", &mut warnings);
         assert_eq!(names, ["LOGON_USER".into(), "auth_type".into()]);
         assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_stand_in_a_request_is_not_used() {
+        for (text, expected) in [
+            ("", None),
+            (" /ok ", Some("/ok")),
+            ("ok?a=b", Some("/ok?a=b")),
+            ("/a b", None),
+            ("/a\r\nb", None),
+        ] {
+            let mut warnings = Vec::new();
+            assert_eq!(path("readyPath", text, &mut warnings).as_deref(), expected, "{text}");
+            assert_eq!(warnings.len(), usize::from(expected.is_none() && !text.is_empty()), "{text}");
+        }
     }
 }

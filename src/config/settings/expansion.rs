@@ -4,7 +4,7 @@ use super::Environment;
 
 /// Puts the host's variables in for `%NAME%`, whatever the letter case; one that is not defined stays as it is written.
 /// What is put in is not looked at again.
-pub(super) fn expand(text: &str, environment: &Environment) -> String {
+pub(in crate::config) fn expand(text: &str, environment: &Environment) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, name, after)) = reference(rest) {
@@ -24,7 +24,7 @@ pub(super) fn expand(text: &str, environment: &Environment) -> String {
 }
 
 /// The name in the first `%NAME%`, if there is one.
-pub(super) fn unresolved(text: &str) -> Option<&str> {
+pub(in crate::config) fn unresolved(text: &str) -> Option<&str> {
     let mut rest = text;
     while let Some((before, name, _)) = reference(rest) {
         if !name.is_empty() && !name.contains(char::is_whitespace) {
@@ -42,7 +42,8 @@ fn reference(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-fn variable<'a>(name: &str, environment: &'a Environment) -> Option<&'a str> {
+/// The host's variable of a name, in any letter case; the exact name first.
+pub(in crate::config) fn variable<'a>(name: &str, environment: &'a Environment) -> Option<&'a str> {
     if name.is_empty() {
         return None;
     }

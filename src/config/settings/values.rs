@@ -4,6 +4,7 @@
 
 use super::names::{self, Meant};
 use super::table::{Kind, Setting};
+use crate::http1::fields::{Known, is_token};
 
 /// Who wrote the text, which decides how it may be spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +108,18 @@ pub(super) fn read(setting: &Setting, text: &str, dialect: Dialect) -> Result<Re
             };
             Ok(Read { value: Value::Number(held), warning })
         }
+        Kind::Status(_) => {
+            let (number, rest) = number(plain, dialect).ok_or_else(wrong)?;
+            let status = u32::try_from(number).ok().filter(|status| (100..=599).contains(status));
+            status.filter(|_| rest.is_empty()).ok_or_else(wrong).and_then(|it| fine(Value::Number(it)))
+        }
         Kind::Text(_) | Kind::Command(_) => fine(Value::Text(plain.to_owned())),
+        Kind::FieldName(_) => {
+            let name = plain.trim();
+            // What the engine reads itself is no field of the host's own.
+            let is_own = is_token(name.as_bytes()) && Known::of(name.as_bytes()) == Known::Other;
+            if is_own || name.is_empty() { fine(Value::Text(name.to_owned())) } else { Err(wrong()) }
+        }
         Kind::Choice(words, _) => {
             let plain = plain.trim();
             let word = words.iter().find(|word| word.eq_ignore_ascii_case(plain)).ok_or_else(wrong)?;
@@ -160,7 +172,7 @@ pub(super) fn shortened(text: &str) -> String {
 mod tests {
     use super::Dialect::{Environment, HostFile, WebConfig, Yml};
     use super::{Dialect, check, names, read};
-    use crate::config::iisnode::table::settings;
+    use crate::config::settings::table::{Kind, Setting, settings};
 
     fn told(name: &str, text: &str, dialect: Dialect) -> String {
         let setting = names::setting(name).unwrap();
@@ -205,17 +217,29 @@ mod tests {
             ("logDirectory", "\"", Yml, "\""),
             ("nodeProcessCommandLine", "\"node.exe\"", Yml, "\"node.exe\""),
             ("interceptor", "\"a b.js\"", Yml, "\"a b.js\""),
+            ("readyStatus", "204", Yml, "204"),
+            ("readyStatus", "999", HostFile, "error"),
+            ("healthCheckStatus", "99", WebConfig, "error"),
             ("recycleMode", "SAFE", Yml, "safe"),
             ("recycleMode", "fast", Yml, "error"),
             ("transport", "tcp", Environment, "tcp"),
+            ("queueTimeHeader", " X-Queue-Time ", Yml, "X-Queue-Time"),
+            ("queueTimeHeader", "", Yml, ""),
+            ("queueTimeHeader", "X-Queue: 1", Yml, "error"),
+            ("queueTimeHeader", "content-length", HostFile, "error"),
         ] {
             assert_eq!(told(name, text, dialect), expected, "{name}: {text} in {dialect:?}");
         }
     }
 
+    /// Whether nothing is a value like any other.
+    fn is_text(setting: &Setting) -> bool {
+        matches!(setting.kind, Kind::Text(_) | Kind::Command(_) | Kind::FieldName(_))
+    }
+
     #[test]
     fn every_default_is_a_value_of_its_own_setting() {
-        for setting in settings().filter(|setting| setting.name != "transport") {
+        for setting in settings().filter(|setting| !setting.default.is_empty() || is_text(setting)) {
             assert_eq!(told(setting.name, setting.default, WebConfig), setting.default, "{}", setting.name);
         }
     }

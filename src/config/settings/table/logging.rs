@@ -1,7 +1,7 @@
 //! Settings of the logs: whether, where, how much, and who may read them.
 
 use super::{Effect, Expands, Kind, Setting, When};
-use crate::config::iisnode::LogAccess;
+use crate::config::settings::LogAccess;
 
 /// Larger than any disk; keeps sums of bytes far from the end of their type.
 const MOST_KB: u32 = u32::MAX;

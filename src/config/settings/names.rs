@@ -26,9 +26,8 @@ const RETIRED: &[(&str, &str)] = &[
         "namedPipeConnectionTimeout",
         "`maxNamedPipeConnectionRetry` and `namedPipeConnectionRetryDelay` bound the wait",
     ),
-    ("requestTimeout", "a worker may take as long as it needs"),
-    ("maxRequestsPerProcess", "workers are not recycled by count"),
-    ("maxMemoryUsagePerProcess", "workers are not recycled by memory"),
+    ("requestTimeout", "`requestTimeoutInSeconds` bounds the silence of a worker"),
+    ("maxMemoryUsagePerProcess", "`maxProcessMemoryInMB` bounds the memory of a worker"),
     ("maxRequestLength", "`requestLimits maxAllowedContentLength` of web.config bounds bodies"),
     ("skipIISCustomErrors", "`httpErrors existingResponse` of web.config decides"),
 ];
@@ -54,16 +53,24 @@ pub(super) fn setting(name: &str) -> Option<&'static Setting> {
 
 /// What to say about a name that means nothing: the nearest names that do, or where the list is.
 pub(super) fn suggestion(name: &str) -> String {
-    // Only a name's first part is compared: nobody mistypes more than that.
-    let name: String = name.chars().take(64).collect::<String>().to_ascii_lowercase();
-    let near = settings()
-        .map(|setting| (distance(&name, &setting.name.to_ascii_lowercase()), setting.name))
-        .min()
-        .filter(|(distance, near)| *distance <= 2.max(near.len() / 4));
-    match near {
-        Some((_, near)) => format!("did you mean `{near}`?"),
+    match nearest(name, settings().map(|setting| setting.name)) {
+        Some(near) => format!("did you mean `{near}`?"),
         None => "docs/settings.md lists the settings".to_owned(),
     }
+}
+
+/// The one of these names that somebody may have meant.
+pub(in crate::config) fn nearest(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    // Only a name's first part is compared: nobody mistypes more than that.
+    let name: String = name.chars().take(64).collect::<String>().to_ascii_lowercase();
+    known
+        .map(|known| (distance(&name, &known.to_ascii_lowercase()), known))
+        .min()
+        .filter(|(distance, near)| *distance <= 2.max(near.len() / 4))
+        .map(|(_, near)| near)
 }
 
 /// How many characters must be put in, taken out or changed.
