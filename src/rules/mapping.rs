@@ -1,8 +1,10 @@
 //! Handler mapping: which module serves a path.
 //!
-//! What of a URL is the script and what is path info is decided by whoever asks; here only patterns are compared.
+//! What of a URL is the script and what is path info, and what is on the disk, is found by whoever asks; here patterns
+//! and kinds are compared.
 
-use super::path::below;
+use super::disk::Kind;
+use super::path::{SitePath, below};
 
 /// What serves what a mapping matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,24 @@ pub(crate) enum Module {
     Static,
     /// One we do not have.
     Other(Box<str>),
+}
+
+impl Module {
+    /// Whether it stands in front of a program that answers HTTP itself.
+    pub(crate) fn is_program(&self) -> bool {
+        matches!(self, Module::HttpPlatform | Module::AspNetCore)
+    }
+}
+
+/// What must be on the disk at a path for a mapping to have it: `resourceType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Resource {
+    /// Anything or nothing.
+    #[default]
+    Unspecified,
+    File,
+    Directory,
+    Either,
 }
 
 /// One `handlers/add`.
@@ -29,6 +49,8 @@ pub(crate) struct Mapped {
     pub(crate) processor: Option<Box<str>>,
     /// The directory whose configuration declares it, relative to the root of the site.
     pub(crate) base: Box<str>,
+    /// Asked of programs, and of files where a program comes after them. Scripts need a file whatever it says.
+    pub(crate) resource: Resource,
 }
 
 /// The mappings that hold in a directory, those of the nearest file first.
@@ -38,9 +60,33 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// The first that serves `script`, a path relative to the site's root, for `method`.
-    pub(crate) fn pick(&self, script: &str, method: &str) -> Option<&Mapped> {
-        self.mapped.iter().find(|mapped| mapped.covers(script) && mapped.takes(method))
+    /// The first that serves `script`, a path relative to the site's root at which `kind` is, for `method`.
+    pub(crate) fn pick(&self, script: &str, method: &str, kind: Option<Kind>) -> Option<&Mapped> {
+        self.first(method, kind, |mapped| mapped.covers(script))
+    }
+
+    /// The program that serves a URL at whose path `kind` is, if no mapping before it does.
+    pub(crate) fn program(&self, path: &SitePath, method: &str, kind: Option<Kind>) -> Option<&Mapped> {
+        self.first(method, kind, |mapped| mapped.covers_url(path)).filter(|mapped| mapped.module.is_program())
+    }
+
+    /// The program that serves a URL whatever is on the disk: no mapping before it could have a script along the path.
+    pub(crate) fn program_at_once(&self, path: &SitePath, method: &str) -> Option<&Mapped> {
+        let mut mapped = self.mapped.iter().filter(|mapped| mapped.takes(method));
+        let first = mapped.find(|mapped| mapped.covers_url(path) || mapped.may_cover_part(path.as_str()))?;
+        let is_certain = first.resource == Resource::Unspecified && first.module.is_program();
+        (is_certain && first.covers_url(path)).then_some(first)
+    }
+
+    fn first(&self, method: &str, kind: Option<Kind>, covers: impl Fn(&Mapped) -> bool) -> Option<&Mapped> {
+        let mut mapped = self.mapped.iter().filter(|mapped| mapped.takes(method) && covers(mapped));
+        let first = mapped.find(|mapped| !mapped.module.is_program() || mapped.suits(kind))?;
+        if first.module == Module::Static && !first.suits(kind) {
+            // Files first, and what is none of them to a program: the row that comes next has it.
+            let next = mapped.find(|mapped| mapped.suits(kind));
+            return Some(next.filter(|next| next.module.is_program()).unwrap_or(first));
+        }
+        Some(first)
     }
 }
 
@@ -51,14 +97,45 @@ impl Mapped {
         if &*self.path == "*" {
             return true;
         }
-        let subject = match self.path.contains('/') {
+        self.fits(match self.path.contains('/') {
             true => relative,
             false => relative.rsplit('/').next().unwrap_or_default(),
-        };
+        })
+    }
+
+    /// False if the pattern matches no beginning of the path; the work grows with the length of the path only.
+    fn may_cover_part(&self, path: &str) -> bool {
+        let Some(relative) = below(path, &self.base) else { return false };
+        if !self.path.contains('/') {
+            return relative.split('/').any(|name| self.fits(name));
+        }
+        let plain = self.path.split('*').next().unwrap_or_default().as_bytes();
+        let start = relative.as_bytes().get(..plain.len());
+        start.is_some_and(|start| !plain.is_ascii() || start.eq_ignore_ascii_case(plain))
+    }
+
+    fn fits(&self, subject: &str) -> bool {
         if self.path.is_ascii() && subject.is_ascii() {
             return matches(self.path.as_bytes(), subject.as_bytes());
         }
         matches(self.path.to_lowercase().as_bytes(), subject.to_lowercase().as_bytes())
+    }
+
+    /// A slash at the end counts where the pattern has slashes: `api/*` covers `/api/`.
+    fn covers_url(&self, path: &SitePath) -> bool {
+        self.covers(path.as_str())
+            || (path.ends_in_slash()
+                && self.path.contains('/')
+                && self.covers(&format!("{}/", path.as_str())))
+    }
+
+    fn suits(&self, kind: Option<Kind>) -> bool {
+        match self.resource {
+            Resource::Unspecified => true,
+            Resource::File => kind == Some(Kind::File),
+            Resource::Directory => kind == Some(Kind::Directory),
+            Resource::Either => kind.is_some(),
+        }
     }
 
     fn takes(&self, method: &str) -> bool {
@@ -105,6 +182,7 @@ mod tests {
             module: Module::Iisnode,
             processor: None,
             base: base.into(),
+            resource: Resource::Unspecified,
         }
     }
 
@@ -149,7 +227,7 @@ mod tests {
                 mapped("*", "sub", None),
             ],
         };
-        let pick = |script, method| mapping.pick(script, method).map(|mapped| &*mapped.path);
+        let pick = |script, method| mapping.pick(script, method, None).map(|mapped| &*mapped.path);
         assert_eq!(pick("a.js", "GET"), Some("a.js"));
         assert_eq!(pick("a.js", "HEAD"), Some("a.js"));
         assert_eq!(pick("a.js", "POST"), Some("*.js"));

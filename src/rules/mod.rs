@@ -7,6 +7,7 @@
 pub(crate) mod bindings;
 pub(crate) mod disk;
 pub(crate) mod documents;
+pub(crate) mod encode;
 pub(crate) mod facts;
 pub(crate) mod files;
 pub(crate) mod filter;

@@ -29,7 +29,7 @@ impl SitePath {
     /// Escapes that are none stay as they are; bytes that are not UTF-8 become U+FFFD.
     ///
     /// # Errors
-    /// [`BadPath::Outside`] for too many `..`, [`BadPath::Forbidden`] for NUL.
+    /// [`BadPath::Outside`] for too many `..`, [`BadPath::Forbidden`] for control characters.
     pub(crate) fn of_target(target: &[u8]) -> Result<(SitePath, &[u8]), BadPath> {
         let target = without_authority(target);
         let target = target.strip_prefix(b"/").unwrap_or(target);
@@ -71,7 +71,7 @@ impl SitePath {
                 "" | "." => {}
                 ".." if clean.is_empty() => return Err(BadPath::Outside),
                 ".." => clean.truncate(clean.rfind('/').unwrap_or(0)),
-                _ if name.contains('\0') => return Err(BadPath::Forbidden),
+                _ if name.contains(|c: char| c.is_ascii_control()) => return Err(BadPath::Forbidden),
                 _ => {
                     if !clean.is_empty() {
                         clean.push('/');
@@ -179,7 +179,7 @@ mod tests {
             assert_eq!(path(target), Err(BadPath::Outside), "{target}");
         }
         assert_eq!(SitePath::of_text("public/../../x"), Err(BadPath::Outside));
-        for target in ["/a%00.txt", "/a\0"] {
+        for target in ["/a%00.txt", "/a\0", "/%01", "/a%0d%0ab", "/%7F/x"] {
             assert_eq!(path(target), Err(BadPath::Forbidden), "{target}");
         }
     }

@@ -21,6 +21,22 @@ pub(crate) struct Policy {
     /// Whole field lines for every response, each with its CR LF.
     pub(crate) fields: Box<str>,
     pub(crate) errors: ErrorPolicy,
+    pub(crate) programs: ProgramFolders,
+}
+
+/// The folders, relative to the site's root, whose sections say how programs are run that serve here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ProgramFolders {
+    pub(crate) http_platform: Option<Box<str>>,
+    pub(crate) asp_net_core: Option<Box<str>>,
+}
+
+impl ProgramFolders {
+    /// The deepest of them: of the application that is nearest.
+    pub(crate) fn nearest(&self) -> Option<&str> {
+        let folders = [&self.http_platform, &self.asp_net_core].into_iter().flatten();
+        folders.max_by_key(|folder| folder.len()).map(|folder| &**folder)
+    }
 }
 
 /// `httpErrors`: what becomes of errors the host itself answers.

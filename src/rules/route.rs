@@ -1,11 +1,13 @@
 //! The way of a URL through a site: filtered, rewritten, found on the disk, mapped to what serves it.
 //!
 //! Pure but for the questions to the disk; the order is IIS's (request filtering, rewriting, filtering again, default
-//! document, script and path info, handler mapping).
+//! document, script and path info, handler mapping). A program that is mapped to all of a path comes before the disk: it
+//! answers for files and directories, too.
 
 use std::sync::Arc;
 
 use super::disk::{Disk, Kind};
+use super::encode::{encode, encode_query};
 use super::facts::Facts;
 use super::filter::Refusal;
 use super::mapping::{Mapped, Module};
@@ -29,7 +31,7 @@ pub(crate) enum Decision {
     File {
         path: String,
     },
-    /// The script of a handler.
+    /// The script of a handler; for a program, the path.
     Script {
         script: String,
         path_info: String,
@@ -61,6 +63,8 @@ pub(crate) struct Route {
     pub(crate) rewritten: bool,
     /// The path at the end of all rewriting, with its slash.
     pub(crate) url: String,
+    /// What a program is asked for in place of the URL as it came, if rules have rewritten that: encoded, with the query.
+    pub(crate) target: Option<String>,
     /// The same path, method and query have the same route until the disk or the configuration changes.
     pub(crate) is_repeatable: bool,
 }
@@ -80,6 +84,7 @@ pub(crate) fn decide(
         policy: policies.at("")?.clone(),
         rewritten: false,
         url: "/".to_owned(),
+        target: None,
         is_repeatable: true,
     };
     let (path, query) = match SitePath::of_target(asked.target) {
@@ -95,7 +100,17 @@ pub(crate) fn decide(
     let query = String::from_utf8_lossy(query);
     route.policy = policies.at(path.as_str())?.clone();
     route.decision = match pass(&mut route, policies, asked, &path, &query, facts, disk, witness) {
-        Ok((path, query)) => place(&mut route, policies, &path, &query, asked.method, disk),
+        Ok((path, query)) => {
+            let decision = place(&mut route, policies, &path, &query, asked.method, disk);
+            if let (true, Decision::Script { mapped, .. }) = (route.rewritten, &decision)
+                && mapped.module.is_program()
+            {
+                let query =
+                    if query.is_empty() { String::new() } else { format!("?{}", encode_query(&query)) };
+                route.target = Some(format!("{}{query}", encode(&route.url)));
+            }
+            decision
+        }
         Err(decision) => decision,
     };
     Some(route)
@@ -167,20 +182,36 @@ fn place(
         if path.ends_in_slash() && !path.as_str().is_empty() { "/" } else { "" }
     );
     let refuse = |status, substatus, why: String| Decision::Refuse(Refusal { status, substatus, why });
-    match disk.find(path.as_str()) {
-        Some((Kind::File, _)) if path.ends_in_slash() => {}
-        Some((Kind::File, found)) => return serve(route, policies, found, String::new(), method, disk),
-        Some((Kind::Directory, found)) => {
-            return directory(route, policies, path, query, found, method, disk);
+    let mapping = &route.policy.mapping;
+    if let Some(program) = mapping.program_at_once(path, method) {
+        return run(program, path);
+    }
+    // A file has nothing below it.
+    let found =
+        disk.find(path.as_str()).filter(|(kind, _)| *kind == Kind::Directory || !path.ends_in_slash());
+    if let Some((kind, found)) = found {
+        if let Some(program) = mapping.program(path, method, Some(kind)) {
+            return run(program, path);
         }
-        None => {}
+        return match kind {
+            Kind::File => serve(route, policies, found, String::new(), method, disk),
+            Kind::Directory => directory(route, policies, path, query, found, method, disk),
+        };
     }
     if let Some((script, path_info)) = script_before(path, disk) {
+        let policy = route.policy.clone();
         let decision = serve(route, policies, script, path_info, method, disk);
         if !matches!(decision, Decision::File { .. }) {
             return decision;
         }
-    } else if let Some(mapped) = route.policy.mapping.pick(path.as_str(), method) {
+        if let Some(program) = policy.mapping.program(path, method, None) {
+            let decision = run(program, path);
+            route.policy = policy;
+            return decision;
+        }
+    } else if let Some(program) = mapping.program(path, method, None) {
+        return run(program, path);
+    } else if let Some(mapped) = mapping.pick(path.as_str(), method, None) {
         // What runs scripts needs one; what stands in front of a server of its own does not.
         if !matches!(mapped.module, Module::Iisnode | Module::Static) {
             let mapped = Box::new(mapped.clone());
@@ -188,6 +219,12 @@ fn place(
         }
     }
     refuse(404, 0, format!("/{} does not exist", path.as_str()))
+}
+
+/// A program gets the request as it is.
+fn run(program: &Mapped, path: &SitePath) -> Decision {
+    let script = path.as_str().to_owned();
+    Decision::Script { script, path_info: String::new(), mapped: Box::new(program.clone()) }
 }
 
 fn directory(
@@ -216,7 +253,7 @@ fn directory(
             }
         }
     }
-    if let Some(mapped) = route.policy.mapping.pick(&found, method)
+    if let Some(mapped) = route.policy.mapping.pick(&found, method, Some(Kind::Directory))
         && !matches!(mapped.module, Module::Iisnode | Module::Static)
     {
         let mapped = Box::new(mapped.clone());
@@ -258,7 +295,12 @@ fn serve(
         }
     }
     let file = real;
-    match route.policy.mapping.pick(&file, method) {
+    match route.policy.mapping.pick(&file, method, Some(Kind::File)) {
+        Some(mapped) if mapped.module.is_program() => Decision::Script {
+            script: format!("{file}{path_info}").trim_end_matches('/').to_owned(),
+            path_info: String::new(),
+            mapped: Box::new(mapped.clone()),
+        },
         Some(mapped) if mapped.module != Module::Static => {
             Decision::Script { script: file, path_info, mapped: Box::new(mapped.clone()) }
         }
@@ -292,26 +334,6 @@ fn path_and_query(target: &[u8]) -> &[u8] {
     let after_scheme = target.windows(3).position(|window| window == b"://").map_or(0, |at| at + 3);
     let slash = target[after_scheme..].iter().position(|byte| *byte == b'/');
     slash.map_or(b"/", |slash| &target[after_scheme + slash..])
-}
-
-/// Percent-encodes what may not stand in the path of a URL.
-pub(crate) fn encode(path: &str) -> String {
-    use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-    const REFUSED: &AsciiSet = &CONTROLS
-        .add(b' ')
-        .add(b'"')
-        .add(b'#')
-        .add(b'%')
-        .add(b'<')
-        .add(b'>')
-        .add(b'?')
-        .add(b'\\')
-        .add(b'^')
-        .add(b'`')
-        .add(b'{')
-        .add(b'|')
-        .add(b'}');
-    utf8_percent_encode(path, REFUSED).to_string()
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use super::findings::Findings;
 use crate::config::source::Located;
 use crate::config::xml::Element;
 
-/// Attributes of `iisnode`, as written; those of a nearer file replace inherited ones.
-pub(super) fn iisnode(section: &Element, attributes: &mut Vec<(Box<str>, Located<String>)>) {
+/// Attributes as written, but for those that IIS itself reads; those of a nearer file replace inherited ones.
+pub(super) fn attributes(section: &Element, attributes: &mut Vec<(Box<str>, Located<String>)>) {
     for attribute in &section.attributes {
         let name = &*attribute.name;
         if name == "configSource" || LOCKS.iter().any(|lock| lock.eq_ignore_ascii_case(name)) {

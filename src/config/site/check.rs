@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::findings::Findings;
 use super::schema::{Allowed, Attr, Kind, Shape};
+use crate::config::source::Note;
 use crate::config::xml::{Attribute, Element};
 
 /// Attributes that lock a section or an element against nearer files.
@@ -36,9 +37,9 @@ pub(super) fn check(
             findings.warn_once("later", &element.source, &what);
             return false;
         }
-        Kind::Open | Kind::Group | Kind::Section | Kind::Part | Kind::Item(_) => {}
+        Kind::Open | Kind::Program | Kind::Group | Kind::Section | Kind::Part | Kind::Item(_) => {}
     }
-    let good = shape.kind == Kind::Open || attributes(element, shape, findings);
+    let good = matches!(shape.kind, Kind::Open | Kind::Program) || attributes(element, shape, findings);
     children(element, shape, declared, findings);
     good
 }
@@ -53,23 +54,34 @@ fn children(
     element.children.retain_mut(|child| {
         let Some(known) = shape.below(&child.name) else {
             if !(shape.name == "configuration" && declared.contains(&*child.name)) {
-                let what = format!("`{}` is not known in `{parent}` and is left out", child.name);
-                let known = shape.below.iter().filter(|shape| shape.kind != Kind::Quiet);
-                let names = known.map(|shape| shape.name).collect::<Vec<_>>().join(", ");
-                let mut note = crate::config::source::Note::warning(child.source.clone(), what);
-                if !names.is_empty() && names.len() < 200 {
-                    note = note.with_help(format!("known are {names}"));
-                }
-                findings.push(note);
+                unknown(child, &parent, shape, findings);
             }
             return false;
         };
-        let before = findings.about_applications;
-        findings.about_applications |= known.name == "appSettings" || known.kind == Kind::Open;
+        let before = (findings.about_applications, findings.refuses_unknown);
+        findings.about_applications |= known.is_about_applications();
+        findings.refuses_unknown |= known.kind == Kind::Program;
         let good = check(child, known, declared, findings);
-        findings.about_applications = before;
+        (findings.about_applications, findings.refuses_unknown) = before;
         good
     });
+}
+
+fn unknown(child: &Element, parent: &str, shape: &Shape, findings: &mut Findings) {
+    let known = shape.below.iter().filter(|shape| shape.kind != Kind::Quiet);
+    let names = known.map(|shape| shape.name).collect::<Vec<_>>().join(", ");
+    if findings.refuses_unknown {
+        let what = format!("`{}` may not stand in `{parent}`", child.name);
+        let names = if names.is_empty() { "nothing".to_owned() } else { names };
+        findings.error(&child.source, what, format!("allowed is {names}"));
+        return;
+    }
+    let what = format!("`{}` is not known in `{parent}` and is left out", child.name);
+    let mut note = Note::warning(child.source.clone(), what);
+    if !names.is_empty() && names.len() < 200 {
+        note = note.with_help(format!("known are {names}"));
+    }
+    findings.push(note);
 }
 
 /// Returns whether all attributes that are needed are there and good.
@@ -114,6 +126,8 @@ fn value(attribute: &mut Attribute, known: &Attr, findings: &mut Findings) -> bo
     let given = attribute.value.trim();
     let (read, allowed) = match known.allowed {
         Allowed::Text => return true,
+        Allowed::Filled if !given.is_empty() => return true,
+        Allowed::Filled => (None, "any text but an empty one".to_owned()),
         Allowed::Bool => (one_of(given, &["true", "false"]), "true or false".to_owned()),
         Allowed::OneOf(words) => (one_of(given, words), words.join(", ")),
         Allowed::Number(least, most) => {

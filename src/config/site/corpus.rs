@@ -25,12 +25,16 @@ fn every_file_of_the_corpus_loads_or_is_refused_with_its_place() {
     files.sort();
     assert!(files.len() >= 74, "only {} files in {}", files.len(), corpus.display());
     let mut wrong = Vec::new();
+    let (mut platforms, mut cores) = (0, 0);
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let site = tempfile::tempdir().unwrap();
         std::fs::copy(&file, site.path().join("web.config")).unwrap();
         let config = load(site.path());
         let errors: Vec<&Note> = config.notes.iter().filter(|note| note.level == Level::Error).collect();
+        let programs = &config.policies.at("").unwrap().programs;
+        platforms += usize::from(programs.http_platform.is_some());
+        cores += usize::from(programs.asp_net_core.is_some());
         let broken = config.policies.at("").unwrap().broken.is_some();
         let refused = MALFORMED.iter().chain([&NO_CONFIGURATION]).any(|start| name.starts_with(start));
         let placed = |note: &&Note| {
@@ -44,4 +48,6 @@ fn every_file_of_the_corpus_loads_or_is_refused_with_its_place() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Every file that has such a section.
+    assert_eq!((platforms, cores), (6, 8));
 }

@@ -24,9 +24,9 @@ pub(super) fn take_in(
             take_in(child, known, root, files, findings);
             continue;
         }
-        findings.about_applications = matches!(known.name, "appSettings" | "iisnode");
+        findings.about_applications = known.is_about_applications();
         if let Some(named) = named(child, "configSource")
-            && matches!(known.kind, Kind::Section | Kind::Open)
+            && matches!(known.kind, Kind::Section | Kind::Open | Kind::Program)
         {
             match read(&named, child, root, files, findings, true) {
                 Some(Ok(section)) => *child = section,

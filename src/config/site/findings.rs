@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::config::source::{Level, Note, Source};
 
 /// Notes on the pieces of one file that hold for one path.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
     pub(super) notes: Vec<Note>,
     /// Errors that concern applications only.
@@ -18,6 +18,8 @@ pub(super) struct Findings {
     pub(super) said: Rc<RefCell<HashSet<&'static str>>>,
     /// What is found now concerns applications only.
     pub(super) about_applications: bool,
+    /// An element that is not known is an error here.
+    pub(super) refuses_unknown: bool,
 }
 
 impl Findings {

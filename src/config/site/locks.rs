@@ -136,7 +136,7 @@ fn enforce_below(
         let below = join(path, &child.name);
         let key = key(child, known);
         let before = findings.about_applications;
-        findings.about_applications |= matches!(known.name, "appSettings" | "iisnode");
+        findings.about_applications |= known.is_about_applications();
         let within = here().find(|lock| match &lock.what {
             What::Elements(names) => names.hold(&child.name),
             What::Item(locked) => &*child.name == "clear" || key.as_ref() == Some(locked),

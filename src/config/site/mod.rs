@@ -1,6 +1,7 @@
 //! The configuration of one site: every `web.config` below its root, inherited and compiled into policies.
 
 mod applications;
+mod building;
 mod check;
 mod collection;
 #[cfg(test)]
@@ -11,6 +12,9 @@ mod file;
 mod filtering;
 mod findings;
 mod locks;
+mod programs;
+#[cfg(test)]
+mod programs_tests;
 mod read;
 mod rewrite;
 mod schema;
@@ -22,13 +26,13 @@ mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::source::{Located, Note, Source};
 use crate::rules::mapping::Mapped;
 use crate::rules::policy::{Policy, Tree};
+use building::Building;
+use programs::Gathered;
 use read::{Piece, pieces};
-use state::State;
 use walk::{Bounds, walk};
 pub(crate) use walk::{LEFT_OUT, directories_below};
 
@@ -59,8 +63,39 @@ pub(crate) struct AppLayer {
     pub(crate) iisnode: Vec<(Box<str>, Located<String>)>,
     /// `appSettings`, in order, one value a key.
     pub(crate) app_settings: Vec<(Box<str>, Located<String>)>,
+    /// `system.webServer/httpPlatform`, of the nearest directory that has one.
+    pub(crate) http_platform: Option<Section>,
+    /// `system.webServer/aspNetCore`, of the nearest directory that has one.
+    pub(crate) asp_net_core: Option<Section>,
     /// Errors that keep applications of this directory from running.
     pub(crate) errors: Vec<Note>,
+}
+
+/// A section that tells how a program is run, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Section {
+    /// The folder whose configuration has it, absolute: that of the application.
+    pub(crate) directory: PathBuf,
+    /// The same relative to the root of the site.
+    pub(crate) base: Box<str>,
+    pub(crate) source: Source,
+    pub(crate) attributes: Vec<(Box<str>, Located<String>)>,
+    /// `environmentVariables`: names and values.
+    pub(crate) variables: Vec<(Located<String>, Located<String>)>,
+    /// `recycleOnFileChange`.
+    pub(crate) files: Vec<Located<String>>,
+    /// `handlerSettings`: names and values.
+    pub(crate) handler_settings: Vec<(Located<String>, Located<String>)>,
+}
+
+impl Section {
+    /// For people: the path of the application's URLs, or the name of the site's folder.
+    pub(crate) fn name(&self) -> String {
+        match (&*self.base, self.directory.file_name()) {
+            ("", Some(folder)) => folder.to_string_lossy().into_owned(),
+            (base, _) => format!("/{base}"),
+        }
+    }
 }
 
 /// Reads the whole site. Never fails: what is wrong is in the notes, and in [`Policy::broken`] and [`AppLayer::errors`]
@@ -84,59 +119,12 @@ pub(crate) fn load(root: &Path) -> SiteConfig {
         pieces.sort_by_key(|piece| piece.base.len());
         notes.append(&mut config.add(key, pieces, &root));
     }
+    notes.append(&mut config.gathered.lost());
     let order: HashMap<&Path, usize> = files.iter().enumerate().map(|(at, file)| (&**file, at)).collect();
     notes.sort_by_cached_key(|note| match &note.source {
         Source::File { path, line, column } => (order.get(&**path).copied(), *line, *column),
         _ => (None, 0, 0),
     });
-    let Building { policies, layers, warm_up, handlers, .. } = config;
+    let Building { policies, layers, gathered: Gathered { warm_up, handlers, .. }, .. } = config;
     SiteConfig { root, policies, layers, notes, files, directories: found.directories, warm_up, handlers }
-}
-
-/// The trees while they grow, from the root down.
-struct Building {
-    policies: Tree<Policy>,
-    layers: Tree<AppLayer>,
-    warm_up: Vec<Located<String>>,
-    handlers: Vec<Located<Mapped>>,
-    /// By path in lower case, for those below to inherit.
-    states: BTreeMap<String, State>,
-}
-
-impl Building {
-    fn new(root: &Path) -> Building {
-        let state = State::of_nobody(root);
-        Building {
-            policies: Tree::new(Arc::new(state.policy())),
-            layers: Tree::new(state.layer.clone()),
-            warm_up: Vec::new(),
-            handlers: Vec::new(),
-            states: BTreeMap::from([(String::new(), state)]),
-        }
-    }
-
-    fn add(&mut self, path: String, pieces: Vec<Piece>, root: &Path) -> Vec<Note> {
-        if pieces.is_empty() {
-            return Vec::new();
-        }
-        let mut state = self.inherited(&path);
-        let mut notes = Vec::new();
-        for piece in pieces {
-            notes.append(&mut state.apply(piece, root, &mut self.warm_up, &mut self.handlers));
-        }
-        self.policies.set(&path, Arc::new(state.policy()));
-        self.layers.set(&path, state.layer.clone());
-        self.states.insert(path, state);
-        notes
-    }
-
-    fn inherited(&self, path: &str) -> State {
-        let mut above = path;
-        loop {
-            if let Some(state) = self.states.get(above) {
-                return state.clone();
-            }
-            above = above.rsplit_once('/').map_or("", |(above, _)| above);
-        }
-    }
 }

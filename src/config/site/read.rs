@@ -13,7 +13,7 @@ use crate::config::source::Source;
 use crate::config::xml::Element;
 
 /// What one file says for one path.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     /// The file's directory, relative to the root of the site.
     pub(super) base: Arc<str>,
@@ -24,6 +24,8 @@ pub(super) struct Piece {
     pub(super) configuration: Element,
     /// Nearer files may not set what is set here.
     pub(super) locked: Option<Source>,
+    /// Applications nested below inherit it, as they do without `inheritInChildApplications="false"`.
+    pub(super) is_inherited: bool,
     pub(super) findings: Findings,
 }
 
@@ -50,8 +52,8 @@ pub(super) fn pieces(root: &Path, path: &Path, base: &str, files: &mut Vec<PathB
     let locations = take_named(&mut whole.children, "location", &mut findings);
     let mut pieces = Vec::new();
     for location in locations {
-        let Some((path, locked)) = head_of(&location, &mut findings) else { continue };
-        let target = [&*base, path.as_str()].into_iter().filter(|part| !part.is_empty());
+        let Some(head) = head_of(&location, &mut findings) else { continue };
+        let target = [&*base, head.path.as_str()].into_iter().filter(|part| !part.is_empty());
         let target = target.collect::<Vec<_>>().join("/");
         let mut configuration = Element { name: "configuration".into(), attributes: Vec::new(), ..location };
         let mut own = Findings { said: findings.said.clone(), ..Findings::default() };
@@ -61,13 +63,16 @@ pub(super) fn pieces(root: &Path, path: &Path, base: &str, files: &mut Vec<PathB
             target,
             file: file.clone(),
             configuration,
-            locked,
+            locked: head.locked,
+            is_inherited: head.is_inherited,
             findings: own,
         });
     }
     prepare(&mut whole, &declared, root, files, &mut findings);
     let target = base.to_string();
-    pieces.insert(0, Piece { base, target, file, configuration: whole, locked: None, findings });
+    let locked = None;
+    let own = Piece { base, target, file, configuration: whole, locked, is_inherited: true, findings };
+    pieces.insert(0, own);
     pieces
 }
 
@@ -108,12 +113,17 @@ fn take_named(children: &mut Vec<Element>, name: &str, findings: &mut Findings) 
     named
 }
 
-/// The path of a `location`, and whether it locks what it sets.
-fn head_of(location: &Element, findings: &mut Findings) -> Option<(String, Option<Source>)> {
+/// What the attributes of a `location` say.
+struct Head {
+    path: String,
+    locked: Option<Source>,
+    is_inherited: bool,
+}
+
+fn head_of(location: &Element, findings: &mut Findings) -> Option<Head> {
     const PATHS: &str =
         "a path is relative to the file's directory, such as `api` or `docs/old.html`; `.` is the directory";
-    let mut path = String::new();
-    let mut locked = None;
+    let mut head = Head { path: String::new(), locked: None, is_inherited: true };
     for attribute in &location.attributes {
         let value = attribute.value.trim();
         let mut expect = |words: &[&'static str]| {
@@ -133,20 +143,20 @@ fn head_of(location: &Element, findings: &mut Findings) -> Option<(String, Optio
                     findings.error(&attribute.source, format!("`{value}` is no path for a location"), PATHS);
                     return None;
                 }
-                path = names.join("/");
+                head.path = names.join("/");
             }
             "allowoverride" => {
                 if expect(&["true", "false"]) == "false" {
-                    locked = Some(attribute.source.clone());
+                    head.locked = Some(attribute.source.clone());
                 }
             }
             "overridemode" => {
                 if expect(&["Allow", "Deny", "Inherit"]) == "Deny" {
-                    locked = Some(attribute.source.clone());
+                    head.locked = Some(attribute.source.clone());
                 }
             }
             "inheritinchildapplications" => {
-                expect(&["true", "false"]);
+                head.is_inherited = expect(&["true", "false"]) != "false";
             }
             _ => {
                 let what = format!("`{}` is no attribute of `location` and is left out", attribute.name);
@@ -154,7 +164,7 @@ fn head_of(location: &Element, findings: &mut Findings) -> Option<(String, Optio
             }
         }
     }
-    Some((path, locked))
+    Some(head)
 }
 
 /// The sections a file declares for other programs.

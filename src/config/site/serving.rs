@@ -8,7 +8,7 @@ use crate::config::source::Located;
 use crate::config::xml::Element;
 use crate::rules::documents::Documents;
 use crate::rules::files::{ClientCache, FilePolicy};
-use crate::rules::mapping::{Mapped, Module};
+use crate::rules::mapping::{Mapped, Module, Resource};
 
 const DOCUMENTS: [&str; 6] =
     ["Default.htm", "Default.asp", "index.htm", "index.html", "iisstart.htm", "default.aspx"];
@@ -43,6 +43,7 @@ pub(super) fn handlers(section: &Element, base: &str, mapped: &mut Vec<Mapped>, 
                     module,
                     processor: element.value("scriptProcessor").map(Box::from),
                     base: base.into(),
+                    resource: resource(element),
                 };
                 mappings.add(mapping, &element.source, findings);
             }
@@ -50,18 +51,29 @@ pub(super) fn handlers(section: &Element, base: &str, mapped: &mut Vec<Mapped>, 
     }
 }
 
-/// The handlers of iisnode that this section leaves in place, each with where its path is written.
-pub(super) fn places(section: &Element, base: &str, mapped: &[Mapped], handlers: &mut Vec<Located<Mapped>>) {
-    for element in section.children.iter().filter(|element| &*element.name == "add") {
+fn resource(handler: &Element) -> Resource {
+    match handler.value("resourceType") {
+        Some("File") => Resource::File,
+        Some("Directory") => Resource::Directory,
+        Some("Either") => Resource::Either,
+        _ => Resource::Unspecified,
+    }
+}
+
+/// The handlers of applications that this section leaves in place, each with where its path is written.
+pub(super) fn places(section: &Element, base: &str, mapped: &[Mapped]) -> Vec<Located<Mapped>> {
+    let added = section.children.iter().filter(|element| &*element.name == "add");
+    let places = added.filter_map(|element| {
         let name = element.value("name").unwrap_or_default();
         let own = |mapped: &&Mapped| {
-            mapped.module == Module::Iisnode
+            (mapped.module == Module::Iisnode || mapped.module.is_program())
                 && *mapped.base == *base
                 && mapped.name.eq_ignore_ascii_case(name)
         };
-        let own = mapped.iter().find(own).cloned();
-        handlers.extend(own.map(|mapped| Located::new(mapped, element.place("path"))));
-    }
+        let own = mapped.iter().find(own).cloned()?;
+        Some(Located::new(own, element.place("path")))
+    });
+    places.collect()
 }
 
 fn module(element: &Element, findings: &mut Findings) -> Module {
@@ -74,6 +86,23 @@ fn module(element: &Element, findings: &mut Findings) -> Module {
         );
         return Module::Other("".into());
     };
+    let module = named(modules);
+    match &module {
+        Module::FastCgi => {
+            let what = format!("`{}` is not served yet", modules.trim());
+            findings.warn_once("later", &element.place("modules"), &what);
+        }
+        Module::Other(name) => {
+            let what = format!("there is no module `{name}`; what it would handle is answered with an error");
+            findings.warn(&element.place("modules"), what);
+        }
+        Module::Iisnode | Module::HttpPlatform | Module::AspNetCore | Module::Static => {}
+    }
+    module
+}
+
+/// The first module of a list that we know, in any case.
+pub(super) fn named(modules: &str) -> Module {
     let known = modules.split(',').find_map(|name| match name.trim().to_ascii_lowercase().as_str() {
         "iisnode" => Some(Module::Iisnode),
         "httpplatformhandler" => Some(Module::HttpPlatform),
@@ -82,19 +111,7 @@ fn module(element: &Element, findings: &mut Findings) -> Module {
         "staticfilemodule" | "defaultdocumentmodule" | "directorylistingmodule" => Some(Module::Static),
         _ => None,
     });
-    let module = known.unwrap_or_else(|| Module::Other(modules.trim().into()));
-    match &module {
-        Module::HttpPlatform | Module::AspNetCore | Module::FastCgi => {
-            let what = format!("`{}` is not served yet", modules.trim());
-            findings.warn_once("later", &element.place("modules"), &what);
-        }
-        Module::Other(name) => {
-            let what = format!("there is no module `{name}`; what it would handle is answered with an error");
-            findings.warn(&element.place("modules"), what);
-        }
-        Module::Iisnode | Module::Static => {}
-    }
-    module
+    known.unwrap_or_else(|| Module::Other(modules.trim().into()))
 }
 
 pub(super) fn documents(section: &Element, documents: &mut Documents, findings: &mut Findings) {

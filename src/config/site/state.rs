@@ -8,16 +8,17 @@ use super::applications;
 use super::errors;
 use super::filtering;
 use super::locks::{self, Lock};
+use super::programs::{self, Gathered};
 use super::read::Piece;
 use super::rewrite::Rewriting;
 use super::schema::CONFIGURATION;
 use super::serving;
-use crate::config::source::{Located, Note, Source};
+use crate::config::source::{Note, Source};
 use crate::rules::documents::Documents;
 use crate::rules::files::FilePolicy;
 use crate::rules::filter::Filter;
-use crate::rules::mapping::{Mapped, Mapping};
-use crate::rules::policy::{ErrorPolicy, Policy};
+use crate::rules::mapping::{Mapped, Mapping, Module};
+use crate::rules::policy::{ErrorPolicy, Policy, ProgramFolders};
 
 #[derive(Clone)]
 pub(super) struct State {
@@ -26,7 +27,7 @@ pub(super) struct State {
     filter: Filter,
     rewriting: Rewriting,
     documents: Documents,
-    mapped: Vec<Mapped>,
+    pub(super) mapped: Vec<Mapped>,
     files: FilePolicy,
     fields: Vec<(Box<str>, Box<str>)>,
     errors: ErrorPolicy,
@@ -50,18 +51,12 @@ impl State {
         }
     }
 
-    /// Lets a piece change what holds; returns what is to be said about it.
-    pub(super) fn apply(
-        &mut self,
-        mut piece: Piece,
-        root: &Path,
-        warm_up: &mut Vec<Located<String>>,
-        handlers: &mut Vec<Located<Mapped>>,
-    ) -> Vec<Note> {
+    /// Lets a piece change what holds; returns what is to be said about it. What is not inherited goes to `gathered`.
+    pub(super) fn apply(&mut self, mut piece: Piece, root: &Path, gathered: &mut Gathered) -> Vec<Note> {
         let findings = &mut piece.findings;
         let configuration = &mut piece.configuration;
         locks::enforce(configuration, &CONFIGURATION, &piece.file, &self.locks, findings);
-        let base = rule_base(&piece.base, &piece.target, root);
+        let base = directory_of(&piece.base, &piece.target, root);
         for section in &configuration.children {
             match &*section.name {
                 "appSettings" => {
@@ -75,13 +70,23 @@ impl State {
                             "iisnode" => {
                                 let layer = Arc::make_mut(&mut self.layer);
                                 layer.directory = root.join(&*piece.base);
-                                applications::iisnode(section, &mut layer.iisnode);
+                                applications::attributes(section, &mut layer.iisnode);
                             }
                             "handlers" => {
                                 let layer = Arc::make_mut(&mut self.layer);
                                 layer.directory = root.join(&*piece.base);
                                 serving::handlers(section, &base, &mut self.mapped, findings);
-                                serving::places(section, &base, &self.mapped, handlers);
+                                gathered.handlers(serving::places(section, &base, &self.mapped));
+                            }
+                            "httpPlatform" => {
+                                let layer = Arc::make_mut(&mut self.layer);
+                                programs::take(section, root, &base, &mut layer.http_platform);
+                                gathered.section(Module::HttpPlatform, &base, &section.source);
+                            }
+                            "aspNetCore" => {
+                                let layer = Arc::make_mut(&mut self.layer);
+                                programs::take(section, root, &base, &mut layer.asp_net_core);
+                                gathered.section(Module::AspNetCore, &base, &section.source);
                             }
                             "rewrite" => self.rewriting.apply(section, &base, findings),
                             "defaultDocument" => serving::documents(section, &mut self.documents, findings),
@@ -89,7 +94,9 @@ impl State {
                             "httpProtocol" => serving::fields(section, &mut self.fields, findings),
                             "httpErrors" => errors::errors(section, &base, &mut self.errors, findings),
                             "security" => filtering::security(section, &mut self.filter, findings),
-                            "applicationInitialization" => applications::warm_up(section, &base, warm_up),
+                            "applicationInitialization" => {
+                                applications::warm_up(section, &base, &mut gathered.warm_up);
+                            }
                             _ => {}
                         }
                     }
@@ -125,17 +132,40 @@ impl State {
             files: self.files.clone(),
             fields: fields.collect::<String>().into(),
             errors: self.errors.clone(),
+            programs: ProgramFolders {
+                http_platform: self.layer.http_platform.as_ref().map(|section| section.base.clone()),
+                asp_net_core: self.layer.asp_net_core.as_ref().map(|section| section.base.clone()),
+            },
         }
     }
 }
 
-/// The directory that rules and mappings of a piece are relative to: its target, or where that lies if it is a file.
-fn rule_base(base: &str, target: &str, root: &Path) -> String {
-    let mut directory = target;
-    while directory.len() > base.len() && !root.join(directory).is_dir() {
-        directory = directory.rsplit_once('/').map_or("", |(above, _)| above);
+/// The directory that rules, mappings and programs of a piece are relative to, as it is spelled on the disk: its target,
+/// or the nearest directory above that if it is none.
+pub(super) fn directory_of(base: &str, target: &str, root: &Path) -> String {
+    let mut directory = base.to_owned();
+    let names = target.strip_prefix(base).unwrap_or_default().split('/');
+    for name in names.filter(|name| !name.is_empty()) {
+        let Some(name) = directory_in(&root.join(&directory), name) else { break };
+        if !directory.is_empty() {
+            directory.push('/');
+        }
+        directory.push_str(&name);
     }
-    directory.to_owned()
+    directory
+}
+
+/// The name of a directory in another one, found in any case.
+fn directory_in(above: &Path, name: &str) -> Option<String> {
+    if above.join(name).is_dir() {
+        return Some(name.to_owned());
+    }
+    let wanted = name.to_lowercase();
+    let entries = std::fs::read_dir(above).ok()?.flatten();
+    let mut names = entries
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    names.find(|name| name.to_lowercase() == wanted)
 }
 
 /// A note for those who ask for a page: with the place, but without where the site lies on the disk.

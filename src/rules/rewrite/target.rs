@@ -1,24 +1,10 @@
 //! Expanded URLs: the target of a rewrite, decoded; the location of a redirect, encoded.
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
+use super::super::encode::{DECODED, UNSAFE};
 use super::pattern::Origin;
 use super::template::Sink;
-
-/// What must not stand in a URL as it is, whoever wrote it; among it all that would end a header field.
-const UNSAFE: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-/// Decoded text is a name, so what divides URLs is part of it.
-const DECODED: &AsciiSet = &UNSAFE.add(b'%').add(b'?').add(b'#');
 
 /// Where a rewrite leads: a decoded path and a query as it stands in a URL.
 #[derive(Debug, Default)]

@@ -6,10 +6,12 @@ use super::super::disk::Disk;
 use super::super::documents::Documents;
 use super::super::files::FilePolicy;
 use super::super::filter::Filter;
-use super::super::mapping::{Mapped, Mapping};
-use super::super::policy::ErrorPolicy;
+use super::super::mapping::{Mapped, Mapping, Resource};
+use super::super::policy::{ErrorPolicy, ProgramFolders};
 use super::super::rewrite::{ActionText, MatchText, Rule, RuleSet, RuleText, Syntax};
 use super::*;
+
+mod programs;
 
 const FILES: &[&str] = &[
     "index.html",
@@ -88,7 +90,16 @@ impl Facts for Nothing {
 
 fn mapped(path: &str, verbs: Option<&[&str]>, module: Module, base: &str) -> Mapped {
     let verbs = verbs.map(|verbs| verbs.iter().map(|&verb| verb.into()).collect());
-    Mapped { name: path.into(), path: path.into(), verbs, module, processor: None, base: base.into() }
+    let resource = Resource::Unspecified;
+    Mapped {
+        name: path.into(),
+        path: path.into(),
+        verbs,
+        module,
+        processor: None,
+        base: base.into(),
+        resource,
+    }
 }
 
 fn rule(pattern: &str, action: ActionText) -> Arc<Rule> {
@@ -138,6 +149,7 @@ fn policy() -> Policy {
         files: FilePolicy::default(),
         fields: "".into(),
         errors: ErrorPolicy::default(),
+        programs: ProgramFolders::default(),
     }
 }
 

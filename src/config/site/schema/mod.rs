@@ -1,6 +1,7 @@
 //! What may stand in a `web.config`: every section that is known, its attributes and what they may be. A table.
 
 mod filter;
+mod program;
 mod rewrite;
 mod serving;
 mod shape;
@@ -8,6 +9,7 @@ mod shape;
 pub(super) use shape::{Allowed, Attr, Kind, Shape};
 
 use filter::SECURITY;
+use program::{ASP_NET_CORE, HTTP_PLATFORM};
 use rewrite::REWRITE;
 use serving::*;
 use shape::{CLEAR, UINT, attr, needed, quiet, shape, unserved};
@@ -79,8 +81,8 @@ const SERVER: Shape = shape(
             &[],
         ),
         INITIALIZATION,
-        shape("httpPlatform", Kind::Later, &[], &[]),
-        shape("aspNetCore", Kind::Later, &[], &[]),
+        HTTP_PLATFORM,
+        ASP_NET_CORE,
         shape("fastCgi", Kind::Later, &[], &[]),
         unserved("cors", "is not served yet: no cross-origin fields are added"),
         unserved("httpRedirect", "is not served yet: write a rewrite rule with a Redirect action"),

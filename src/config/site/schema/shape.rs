@@ -16,6 +16,8 @@ pub(in crate::config::site) enum Kind {
     Section,
     /// A section whose attributes are judged elsewhere.
     Open,
+    /// The same, where an element that is not known is an error: it says how a program is run, and IIS runs none then.
+    Program,
     /// An element of a section.
     Part,
     /// An element of a collection, told apart from the others by these attributes.
@@ -38,6 +40,8 @@ pub(in crate::config::site) struct Attr {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::config::site) enum Allowed {
     Text,
+    /// Any text but an empty one.
+    Filled,
     Bool,
     /// A whole number from, to.
     Number(i64, i64),
@@ -59,6 +63,11 @@ impl Shape {
     /// Whether it is the smallest thing that can be locked, inherited and read from another file as a whole.
     pub(in crate::config::site) fn is_section(&self) -> bool {
         !matches!(self.kind, Kind::Group | Kind::Part | Kind::Item(_))
+    }
+
+    /// Whether what is wrong in it keeps applications from running, and nothing else.
+    pub(in crate::config::site) fn is_about_applications(&self) -> bool {
+        matches!(self.kind, Kind::Open | Kind::Program) || self.name == "appSettings"
     }
 }
 
