@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{USAGE, fail, show, sites};
+use super::{USAGE, applications, fail, programs, show, sites};
 use crate::base::root::{Kind, Root};
-use crate::config::iisnode::{self, Resolved};
+use crate::config::settings::{self, Resolved};
 use crate::config::site::{self, SiteConfig};
 use crate::config::source::{Level, Note, Source};
 use crate::rules::mapping::Module;
@@ -60,14 +60,18 @@ struct NoteOut {
 
 impl Check {
     pub(super) fn execute(self) -> ExitCode {
-        if let Err(notes) = sites::host_file_or_notes(&self.path, self.config.as_deref()) {
-            return self.report(Vec::new(), &notes);
-        }
+        let file = match sites::host_file_or_notes(&self.path, self.config.as_deref()) {
+            Ok(file) => file,
+            Err(notes) => return self.report(Vec::new(), &notes),
+        };
         let plans = match sites::plans(&self.path, self.config.as_deref()) {
             Ok(plans) => plans,
             Err(why) => return fail(&why, USAGE),
         };
-        let (mut files, mut notes) = (Vec::new(), Vec::new());
+        let (mut notes, mut files) = match applications::check(&self.path, file.as_ref()) {
+            Ok(found) => found,
+            Err(why) => return fail(&why, USAGE),
+        };
         for plan in plans {
             let root = match plan.root.canonicalize() {
                 Ok(root) => root,
@@ -125,13 +129,14 @@ impl Check {
 fn check_applications(
     root: &Path,
     config: &SiteConfig,
-    defaults: &iisnode::Defaults,
+    defaults: &settings::Defaults,
     notes: &mut Vec<Note>,
     files: &mut Vec<PathBuf>,
 ) {
     let environment = sites::environment();
     for layer in config.layers.values() {
-        match iisnode::resolve(layer, &layer.directory, &environment, defaults) {
+        notes.extend(programs::notes(layer, &environment));
+        match settings::resolve(layer, &layer.directory, &environment, defaults) {
             Ok(resolved) => {
                 notes.extend(blanks_in_watched_files(&resolved));
                 notes.extend(resolved.notes);
@@ -143,12 +148,12 @@ fn check_applications(
         let Some(layer) = config.layers.at(&script) else { continue };
         let path = root.join(&script);
         let directory = path.parent().unwrap_or(root);
-        match iisnode::resolve(layer, directory, &environment, defaults) {
+        match settings::resolve(layer, directory, &environment, defaults) {
             Ok(resolved) => {
                 notes.extend(blanks_in_watched_files(&resolved));
                 notes.extend(resolved.notes);
                 files.extend(resolved.overrides);
-                notes.extend(iisnode::worker_environment(&resolved.settings, layer, &environment).1);
+                notes.extend(settings::worker_environment(&resolved.settings, layer, &environment).1);
             }
             Err(errors) => notes.extend(errors),
         }

@@ -1,6 +1,5 @@
 //! `ostler explain`: how a URL would be served, and which file says so. Starts nothing.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,13 +7,14 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{USAGE, fail, sites};
+use super::url_facts::UrlFacts;
+use super::{USAGE, explain_application, fail, programs, sites};
 use crate::base::root::Root;
-use crate::config::iisnode;
-use crate::config::site::{self, SiteConfig};
+use crate::config::settings;
+use crate::config::site::{self, Section, SiteConfig};
 use crate::config::source::Note;
 use crate::config::xml::{self, Element};
-use crate::rules::facts::Facts;
+use crate::rules::encode;
 use crate::rules::files::ClientCache;
 use crate::rules::mapping::Module;
 use crate::rules::rewrite::Step;
@@ -66,6 +66,9 @@ struct Explanation {
     application: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     command: Option<String>,
+    /// Set for the program, as `NAME=value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variables: Vec<String>,
     /// The URL of the logs, or their folder where no URL leads to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     logs: Option<String>,
@@ -103,6 +106,16 @@ struct Described {
 
 impl Explain {
     pub(super) fn execute(self) -> ExitCode {
+        let facts = UrlFacts { url: &self.url, method: &self.method };
+        let asked = explain_application::Asked {
+            url: &self.url,
+            method: &self.method,
+            host: self.url.contains("://").then(|| facts.name().to_ascii_lowercase()),
+            is_for_programs: self.json,
+        };
+        if let Some(code) = explain_application::execute(&asked, &self.path, self.config.as_deref()) {
+            return code;
+        }
         match self.explanation() {
             Ok(explanation) if self.json => match serde_json::to_string_pretty(&explanation) {
                 Ok(text) => super::print(&format!("{text}\n")),
@@ -142,6 +155,7 @@ impl Explain {
             handler: None,
             application: None,
             command: None,
+            variables: Vec::new(),
             logs: None,
             watched: None,
             settings: Vec::new(),
@@ -155,9 +169,15 @@ impl Explain {
         if let Decision::Script { script, mapped, .. } = &route.decision {
             let base = if mapped.base.is_empty() { "the root" } else { &mapped.base };
             explanation.handler = Some(format!("{} (path {}, declared in {base})", mapped.name, mapped.path));
-            if mapped.module == Module::Iisnode {
-                explanation.application = Some(script.clone());
-                explanation.application(&root, &config, script, &plan.defaults);
+            match mapped.module {
+                Module::Iisnode => {
+                    explanation.application = Some(script.clone());
+                    explanation.application(&root, &config, script, &plan.defaults);
+                }
+                Module::HttpPlatform | Module::AspNetCore => {
+                    explanation.program(&root, &config, script, &mapped.module);
+                }
+                _ => {}
             }
         }
         Ok(explanation)
@@ -194,12 +214,12 @@ fn rule_places(config: &SiteConfig, path: &str) -> HashMap<String, String> {
 
 impl Explanation {
     /// Adds what holds for the application of a script.
-    fn application(&mut self, root: &Path, config: &SiteConfig, script: &str, defaults: &iisnode::Defaults) {
+    fn application(&mut self, root: &Path, config: &SiteConfig, script: &str, defaults: &settings::Defaults) {
         let Some(layer) = config.layers.at(script) else { return };
         let script = root.join(script);
         let environment = sites::environment();
         let directory = script.parent().unwrap_or(root);
-        match iisnode::resolve(layer, directory, &environment, defaults) {
+        match settings::resolve(layer, directory, &environment, defaults) {
             Ok(resolved) => {
                 self.notes.extend(resolved.notes.iter().map(Note::to_string));
                 let settings = &resolved.settings;
@@ -207,7 +227,7 @@ impl Explanation {
                     let inside = logs.directory.strip_prefix(root).ok().and_then(Path::to_str);
                     inside.map_or_else(
                         || format!("{} (outside the site, so at no URL)", logs.directory.display()),
-                        |inside| format!("/{}/index.html", route::encode(inside)),
+                        |inside| format!("/{}/index.html", encode::encode(inside)),
                     )
                 });
                 let place = directory.strip_prefix(root).ok().filter(|place| !place.as_os_str().is_empty());
@@ -220,12 +240,41 @@ impl Explanation {
                     name,
                     value: told.value,
                     source: short(&told.source.to_string(), root),
-                    described: iisnode::described(name)
+                    described: settings::described(name)
                         .map(|(takes_effect, doc)| Described { takes_effect, doc }),
                 });
                 self.settings.extend(told);
                 let command = sites::worker_command(&resolved.settings, &script, layer, &environment);
                 self.command = command.map(|command| command.shown).ok();
+            }
+            Err(notes) => self.notes.extend(notes.iter().map(Note::to_string)),
+        }
+    }
+
+    /// Adds what holds for the program that serves a path.
+    fn program(&mut self, root: &Path, config: &SiteConfig, path: &str, module: &Module) {
+        let layer = config.layers.at(path);
+        let resolved = layer.and_then(|layer| programs::resolve(layer, module, &sites::environment()));
+        let Some(resolved) = resolved else {
+            self.notes.push("no section says which program that is".to_owned());
+            return;
+        };
+        match resolved {
+            Ok(resolved) => {
+                self.notes.extend(programs::all_notes(&resolved).iter().map(Note::to_string));
+                let program = &resolved.program;
+                self.application =
+                    layer.and_then(|layer| programs::section(layer, module)).map(Section::name);
+                self.command = Some(program.command.shown.clone());
+                self.variables = programs::variables(program);
+                self.logs = Some(programs::logs(program));
+                self.watched = Some(programs::watched(program, root));
+                self.settings.extend(resolved.told.into_iter().map(|(name, told)| Setting {
+                    name,
+                    value: told.value,
+                    source: short(&told.source.to_string(), root),
+                    described: None,
+                }));
             }
             Err(notes) => self.notes.extend(notes.iter().map(Note::to_string)),
         }
@@ -259,6 +308,12 @@ impl Explanation {
                 line(what, value);
             }
         }
+        if !self.variables.is_empty() {
+            text.push_str("variables\n");
+            for variable in &self.variables {
+                let _ = writeln!(text, "  {variable}");
+            }
+        }
         if !self.settings.is_empty() {
             let (mut name_width, mut value_width) = (0, 0);
             for Setting { name, value, .. } in &self.settings {
@@ -285,6 +340,9 @@ fn outcome(decision: &Decision) -> String {
                 if path_info.is_empty() { String::new() } else { format!(" with path info {path_info}") };
             match mapped.module {
                 Module::Iisnode => format!("the application {script}{rest}"),
+                Module::HttpPlatform | Module::AspNetCore => {
+                    format!("the program that serves /{script}{rest}")
+                }
                 _ => format!("{script}{rest}, by a handler that is not served yet"),
             }
         }
@@ -309,58 +367,4 @@ fn caching(cache: &ClientCache) -> String {
 fn short(source: &str, root: &Path) -> String {
     let root = format!("{}/", root.display());
     source.strip_prefix(&root).unwrap_or(source).to_owned()
-}
-
-/// What is known of a request from its URL alone.
-struct UrlFacts<'u> {
-    url: &'u str,
-    method: &'u str,
-}
-
-impl UrlFacts<'_> {
-    fn host(&self) -> &str {
-        let rest = self.url.split_once("://").map(|(_, rest)| rest);
-        rest.map_or("localhost", |rest| rest.split(['/', '?']).next().unwrap_or(rest))
-    }
-
-    /// The host without its port.
-    fn name(&self) -> &str {
-        let host = self.host();
-        match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        }
-    }
-
-    fn is_secure(&self) -> bool {
-        self.url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
-    }
-}
-
-impl Facts for UrlFacts<'_> {
-    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        let port = self.host().rsplit_once(':').map(|(_, port)| port);
-        Some(Cow::Borrowed(match name {
-            "REQUEST_METHOD" => self.method,
-            "HTTPS" => {
-                if self.is_secure() {
-                    "on"
-                } else {
-                    "off"
-                }
-            }
-            "HTTP_HOST" => self.host(),
-            "SERVER_NAME" => self.name(),
-            "SERVER_PORT" => port.unwrap_or(if self.is_secure() { "443" } else { "80" }),
-            "SERVER_PORT_SECURE" => {
-                if self.is_secure() {
-                    "1"
-                } else {
-                    "0"
-                }
-            }
-            "REMOTE_ADDR" | "REMOTE_HOST" => "127.0.0.1",
-            _ => return None,
-        }))
-    }
 }

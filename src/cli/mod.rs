@@ -1,11 +1,16 @@
 //! The commands: one file each. Arguments are only read here; what they mean is decided below.
 
+mod applications;
 mod check;
 mod dev;
 mod explain;
+mod explain_application;
+mod placeholders;
+mod programs;
 mod run;
 mod show;
 mod sites;
+mod url_facts;
 
 use std::process::ExitCode;
 
@@ -80,7 +85,13 @@ fn log() -> tracing_appender::non_blocking::WorkerGuard {
     let level =
         std::env::var("OSTLER_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::ERROR);
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_target(false).init();
+    let in_colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(writer)
+        .with_target(false)
+        .with_ansi(in_colour)
+        .init();
     guard
 }
 

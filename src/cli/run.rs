@@ -5,20 +5,23 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use super::applications::{Plain, Served};
 use super::{USAGE, fail, sites};
 use crate::base::address::Address;
-use crate::config::detect::{self, DetectError, Found};
+use crate::config::detect::{self, DetectError};
 use crate::config::host_file::HostFile;
 use crate::config::limits::{LIMITS, LimitError, Limits};
-use crate::config::source::{Located, Source};
-use crate::host::{self, HostPlan, OneApplication, Serving, SitePlan, SitesPlan};
-use crate::tend::{ApplicationPlan, CommandLine, Transport};
+use crate::config::settings::Defaults;
+use crate::config::source::{Level, Located, Note, Source};
+use crate::host::{self, HostPlan, ProgramSite, Serving, SitesPlan};
+use crate::rules::bindings::HostPattern;
 
 const EXAMPLES: &str = "\
 Examples:
   ostler run                                   what is in this folder: a site with a web.config, or an application:
-                                               package.json's start script or main, server.js, app.js or index.js
-  ostler run --config ostler.yml               the sites of a host's file
+                                               the web line of a Procfile, package.json's start script or main,
+                                               server.js, app.js or index.js
+  ostler run --config ostler.yml               the sites and applications of a host's file
   ostler run shop --instances 4                four workers, requests in turn
   ostler run --exec 'python3 app.py {port}'    any program that listens where it is told
   ostler run --listen 0.0.0.0:80 --listen unix:/run/shop.sock
@@ -26,7 +29,10 @@ Examples:
                                                servers that run already, in the place of workers
   ostler run --limit headTimeout=5s --limit connections=2000
 
-Workers find where to listen in the environment variable PORT.";
+Workers find where to listen in the environment variable PORT: the path of a Unix socket, or with --transport tcp a
+number. In the arguments of --exec, {port} stands for the number, and asks for one, and {socket} for the path. The
+command is split into words at its blanks and quotes, and that is all: no shell reads it, so $NAME, * and && mean
+nothing in it. A program with a slash in its name starts at the folder. --exec 'sh -c \"…\"' runs a shell.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES, after_long_help = long_help())]
@@ -42,7 +48,7 @@ pub(super) struct Run {
     /// How many workers an application has; 0 means one for each core [default: 1]
     #[arg(long, value_name = "N")]
     instances: Option<usize>,
-    /// The command that starts a worker, in the place of what the folder says
+    /// The command that starts a worker, in the place of what the folder says; no shell reads it
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// A server that runs already, in the place of workers; may repeat
@@ -61,6 +67,9 @@ pub(super) struct Run {
     /// Keep a client's requests on one worker, by the cookie iisnode.session.cookie
     #[arg(long)]
     sticky: bool,
+    /// Write a line for each request to this file, `-` for the standard output
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
     /// Set a limit; `--help` lists them; may repeat
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
@@ -72,16 +81,14 @@ enum Kind {
     Tcp,
 }
 
+const NODE_ENV: &str = "NODE_ENV";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_MAX_CONCURRENT: u32 = 1024;
-/// What makes an application stale while it is developed; `node_modules` is not looked into.
-const WATCHED_IN_DEVELOPMENT: &str =
-    "**/*.js;**/*.mjs;**/*.cjs;**/*.ts;**/*.json;**/*.py;**/*.rb;**/*.php;.env";
+/// What makes an application of any kind stale while it is developed; `node_modules` is not looked into.
+const WATCHED_IN_DEVELOPMENT: &str = "**/*.js;**/*.mjs;**/*.cjs;**/*.ts;**/*.json;**/*.py;**/*.rb;**/*.ru;\
+    **/*.php;**/*.pl;**/*.java;**/*.jar;**/*.dll;**/*.sh;iisnode.yml;.env";
 /// Settings that are different in development, as far as the site does not say otherwise.
-const DEVELOPMENT: &[(&str, &str)] = &[
-    ("node_env", "development"),
-    ("watchedFiles", "**/*.js;**/*.mjs;**/*.cjs;**/*.ts;**/*.json;iisnode.yml;.env"),
-];
+const DEVELOPMENT: &[(&str, &str)] = &[("node_env", "development"), ("watchedFiles", WATCHED_IN_DEVELOPMENT)];
 /// Whatever the site says: who runs `ostler dev` wants to see.
 const SHOWN_IN_DEVELOPMENT: (&str, &str) = ("devErrorsEnabled", "true");
 
@@ -140,7 +147,8 @@ impl Run {
             self.threads.or(file.as_ref().and_then(|file| Some(file.threads.as_ref()?.value))).unwrap_or(0);
         let threads = or_cores("threads", threads)?;
         let serving = self.serving(&path, file.as_ref(), &limits, mode)?;
-        Ok(HostPlan { listen, threads, serving, limits })
+        let access_log = self.access_log.or(file.and_then(|file| Some(file.access_log?.value)));
+        Ok(HostPlan { listen, threads, serving, limits, access_log })
     }
 
     fn serving(
@@ -155,37 +163,50 @@ impl Run {
             let max_concurrent = self.max_concurrent.unwrap_or(DEFAULT_MAX_CONCURRENT);
             return Ok(Serving::Upstreams { addresses, max_concurrent, sticky: self.sticky });
         }
-        if let Some(file) = file {
-            return Ok(self.sites(sites::of_file(file, path), mode));
-        }
-        if self.exec.is_none() && detect::is_site(path) {
-            return Ok(self.sites(vec![sites::plain(path)], mode));
-        }
-        self.application(path, limits, mode)
+        let mut served = match &self.exec {
+            Some(command) => {
+                let plain = Plain::new(detect::command(command, path)?, path, Defaults::default());
+                Served { sites: Vec::new(), applications: vec![plain] }
+            }
+            None => Served::of(path, file)?,
+        };
+        self.set(&mut served, mode);
+        self.of(served, limits)
     }
 
-    /// Sites, with what the command line says for all their applications.
-    fn sites(&self, mut sites: Vec<SitePlan>, mode: Mode) -> Serving {
-        for site in &mut sites {
+    /// Puts in what the command line says for all applications.
+    fn set(&self, served: &mut Served, mode: Mode) {
+        let flags = self.overrides();
+        let development = Source::CommandLine("dev".into());
+        for defaults in served.sites.iter_mut().map(|site| &mut site.defaults) {
             if mode == Mode::Development {
-                let source = Source::CommandLine("dev".into());
                 for (name, value) in DEVELOPMENT {
-                    let value = Located::new((*value).to_owned(), source.clone());
+                    let value = Located::new((*value).to_owned(), development.clone());
                     // What ostler.yml says for the site is nearer.
-                    site.defaults.settings.insert(0, ((*name).into(), value));
+                    defaults.settings.insert(0, ((*name).into(), value));
                 }
                 let (name, value) = SHOWN_IN_DEVELOPMENT;
-                let value = Located::new(value.to_owned(), source.clone());
-                site.defaults.settings.push((name.into(), value));
-                site.defaults.lock.push(Located::new(name.into(), source));
+                put(defaults, name, value, &development);
             }
-            for (flag, name, value) in self.overrides() {
-                let source = Source::CommandLine(format!("--{flag}").into());
-                site.defaults.settings.push((name.into(), Located::new(value, source.clone())));
-                site.defaults.lock.push(Located::new(name.into(), source));
+            for (flag, name, value) in &flags {
+                put(defaults, name, value, &Source::CommandLine(format!("--{flag}").into()));
             }
         }
-        Serving::Sites(Box::new(SitesPlan { sites, environment: sites::environment() }))
+        for plain in &mut served.applications {
+            if mode == Mode::Development {
+                plain.set_weakest("watchedFiles", WATCHED_IN_DEVELOPMENT, &development);
+                let (name, value) = SHOWN_IN_DEVELOPMENT;
+                plain.set(name, value, &development);
+                let variables = &mut plain.found.variables;
+                let is_set = variables.iter().any(|(name, _)| name == NODE_ENV);
+                if !is_set && std::env::var_os(NODE_ENV).is_none() {
+                    variables.push((NODE_ENV.to_owned(), "development".to_owned()));
+                }
+            }
+            for (flag, name, value) in &flags {
+                plain.set(name, value, &Source::CommandLine(format!("--{flag}").into()));
+            }
+        }
     }
 
     /// Flags that are settings of applications; they win over every file.
@@ -206,39 +227,50 @@ impl Run {
         overrides
     }
 
-    fn application(&self, path: &Path, limits: &Limits, mode: Mode) -> Result<Serving, UsageError> {
-        let Found { name, words, folder, why } = match &self.exec {
-            Some(command) => detect::command(command, path)?,
-            None => detect::find(path)?,
-        };
-        let mut words = words.into_iter();
-        let program = words.next().ok_or_else(|| flag("exec", "the command is empty"))?;
-        let command = CommandLine { program, args: words.collect() };
-        let mut plan = ApplicationPlan::new(name, command, folder);
-        plan.start_timeout = limits.start_timeout;
-        plan.grace = limits.grace;
-        if let Some(kind) = self.transport {
-            plan.transport = match kind {
-                Kind::Unix => Transport::Unix,
-                Kind::Tcp => Transport::Tcp,
-            };
+    /// All of it, ready to be run.
+    fn of(&self, served: Served, limits: &Limits) -> Result<Serving, UsageError> {
+        if let Some(instances) = self.instances {
+            or_cores("instances", instances)?;
         }
-        let mut watched_files = String::new();
-        if mode == Mode::Development {
-            watched_files = WATCHED_IN_DEVELOPMENT.to_owned();
-            if std::env::var_os("NODE_ENV").is_none() {
-                plan.environment.push(("NODE_ENV".to_owned(), "development".to_owned()));
+        let environment = sites::environment();
+        let is_alone = served.sites.is_empty();
+        let mut programs = Vec::new();
+        let mut wrong: Vec<Note> = Vec::new();
+        for plain in served.applications {
+            wrong.extend(plain.missing());
+            for note in plain.placeholders() {
+                match note.level {
+                    Level::Error => wrong.push(note),
+                    Level::Warning => eprintln!("ostler: {note}"),
+                }
+            }
+            match plain.resolved(limits, &environment) {
+                Ok(resolved) => {
+                    resolved.notes.iter().for_each(|note| eprintln!("ostler: {note}"));
+                    let hosts = plain.hosts.clone();
+                    programs.push(ProgramSite { hosts, one: plain.run_with(resolved) });
+                }
+                Err(errors) => wrong.extend(errors),
             }
         }
-        Ok(Serving::Application(Box::new(OneApplication {
-            plan,
-            instances: or_cores("instances", self.instances.unwrap_or(1))?,
-            max_concurrent: self.max_concurrent.unwrap_or(DEFAULT_MAX_CONCURRENT),
-            sticky: self.sticky,
-            watched_files,
-            found: why,
-        })))
+        if !wrong.is_empty() {
+            return Err(UsageError::File(sites::lines(&wrong)));
+        }
+        if is_alone
+            && programs.len() == 1
+            && programs.iter().all(|program| program.hosts.iter().all(|host| *host == HostPattern::Any))
+            && let Some(program) = programs.pop()
+        {
+            return Ok(Serving::Application(Box::new(program.one)));
+        }
+        Ok(Serving::Sites(Box::new(SitesPlan { sites: served.sites, programs, environment })))
     }
+}
+
+/// What no file may say otherwise.
+fn put(defaults: &mut Defaults, name: &str, value: &str, source: &Source) {
+    defaults.settings.push((name.into(), Located::new(value.to_owned(), source.clone())));
+    defaults.lock.push(Located::new(name.into(), source.clone()));
 }
 
 impl Kind {

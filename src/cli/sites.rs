@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config::detect;
 use crate::config::host_file::{self, HostFile, SiteEntry};
-use crate::config::iisnode::{self, Command, Defaults, Environment, Settings};
+use crate::config::settings::{self, Command, Defaults, Environment, Settings};
 use crate::config::site::AppLayer;
 use crate::config::source::Note;
 use crate::host::SitePlan;
@@ -35,7 +36,7 @@ pub(super) fn host_file_or_notes(path: &Path, config: Option<&Path>) -> Result<O
     if missing.is_empty() { Ok(Some(file)) } else { Err(missing) }
 }
 
-/// Every site that a path and a host's file mean; the folder itself if the file names none.
+/// Every site that a path and a host's file mean; the folder itself if the file names none and it is no application.
 ///
 /// # Errors
 /// A sentence for the person who gave them.
@@ -45,6 +46,7 @@ pub(super) fn plans(path: &Path, config: Option<&Path>) -> Result<Vec<SitePlan>,
     }
     Ok(match host_file(path, config)? {
         Some(file) => of_file(&file, path),
+        None if detect::is_application(path) => Vec::new(),
         None => vec![plain(path)],
     })
 }
@@ -56,18 +58,20 @@ fn missing_root(site: &SiteEntry) -> Option<Note> {
     (!root.is_dir()).then(|| Note::error(site.root.source.clone(), what).with_help(help))
 }
 
-/// The sites of a host's file.
+/// The sites of a host's file, without those that are applications.
 pub(super) fn of_file(file: &HostFile, path: &Path) -> Vec<SitePlan> {
+    if file.application.is_some() || (file.sites.is_empty() && detect::is_application(path)) {
+        return Vec::new();
+    }
     if file.sites.is_empty() {
-        let defaults = Defaults { settings: file.defaults.clone(), lock: file.lock.clone() };
-        return vec![SitePlan { root: path.to_owned(), hosts: Vec::new(), defaults }];
+        return vec![SitePlan { root: path.to_owned(), hosts: Vec::new(), defaults: file.defaults() }];
     }
     let plan = |site: &SiteEntry| SitePlan {
         root: site.root.value.clone(),
         hosts: site.hosts.iter().map(|host| host.value.clone()).collect(),
         defaults: file.defaults_for(site),
     };
-    file.sites.iter().map(plan).collect()
+    file.sites.iter().filter(|site| site.application.is_none()).map(plan).collect()
 }
 
 /// The one site of a folder.
@@ -120,9 +124,10 @@ pub(super) fn worker_command(
         let command = CommandLine { program: name.to_owned(), args: Vec::new() };
         command.find(&folder, path.as_ref()).ok()
     };
-    iisnode::worker_command(settings, script, &layer.directory, &find)
+    settings::worker_command(settings, script, &layer.directory, &find)
 }
 
-fn lines(notes: &[Note]) -> String {
+/// Notes for a person, a line each.
+pub(super) fn lines(notes: &[Note]) -> String {
     notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n        ")
 }

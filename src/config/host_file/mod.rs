@@ -1,4 +1,4 @@
-//! The host file, ostler.yml: listeners, sites and their host names, defaults and locks for applications, limits.
+//! The host file, ostler.yml: listeners, sites and applications with their host names, defaults and locks, limits.
 //!
 //! Text to validated values with the place of each. Whether a site's folder exists, or an address is free, is for those to
 //! find out who use it.
@@ -7,25 +7,32 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::iisnode::Defaults;
 use super::limits::Limits;
+use super::settings::Defaults;
 use super::source::{Located, Note, Source};
 use crate::base::address::Address;
 use crate::rules::bindings::HostPattern;
 
+mod application;
 mod places;
 mod reader;
 
 /// What an ostler.yml says. What it does not say is empty, and the limits have their defaults.
 #[derive(Debug, Clone)]
 pub(crate) struct HostFile {
+    /// Where it lies; relative paths in it start there.
+    pub(crate) folder: PathBuf,
     pub(crate) listen: Vec<Located<Address>>,
     pub(crate) sites: Vec<SiteEntry>,
+    /// Everything goes to it; then there are no sites.
+    pub(crate) application: Option<ApplicationEntry>,
     /// For every application of every site.
     pub(crate) defaults: Vec<(Box<str>, Located<String>)>,
     /// Settings that no site's own files may change.
     pub(crate) lock: Vec<Located<Box<str>>>,
     pub(crate) limits: Limits,
+    /// A path, absolute if the file's is, or `-` for stdout.
+    pub(crate) access_log: Option<Located<PathBuf>>,
     /// Of the data plane; 0 means one for each core.
     pub(crate) threads: Option<Located<usize>>,
 }
@@ -38,6 +45,20 @@ pub(crate) struct SiteEntry {
     pub(crate) hosts: Vec<Located<HostPattern>>,
     /// For every application of this site, over the file's `defaults`.
     pub(crate) settings: Vec<(Box<str>, Located<String>)>,
+    /// What serves all of it, instead of what its folder says.
+    pub(crate) application: Option<ApplicationEntry>,
+}
+
+/// A program to run, and what is set for it.
+#[derive(Debug, Clone)]
+pub(crate) struct ApplicationEntry {
+    /// At least one word; the first is the program.
+    pub(crate) command: Located<Vec<String>>,
+    /// Where it is started. Absolute if the file's path is.
+    pub(crate) directory: Located<PathBuf>,
+    pub(crate) variables: Vec<(String, Located<String>)>,
+    /// By the names of the table of settings.
+    pub(crate) settings: Vec<(Box<str>, Located<String>)>,
 }
 
 impl HostFile {
@@ -45,6 +66,11 @@ impl HostFile {
     pub(crate) fn defaults_for(&self, site: &SiteEntry) -> Defaults {
         let settings = self.defaults.iter().chain(&site.settings).cloned().collect();
         Defaults { settings, lock: self.lock.clone() }
+    }
+
+    /// What this file says to the applications of its own folder, if it names no sites.
+    pub(crate) fn defaults(&self) -> Defaults {
+        Defaults { settings: self.defaults.clone(), lock: self.lock.clone() }
     }
 }
 

@@ -3,7 +3,7 @@
 //! The YAML is read into a tree first, and the tree is walked by hand: an error does not hide the next one, and each is told
 //! with its place and what is allowed there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_yaml::{Mapping, Value};
@@ -11,13 +11,14 @@ use serde_yaml::{Mapping, Value};
 use super::places::{Place, Places};
 use super::{HostFile, SiteEntry};
 use crate::base::address::Address;
-use crate::config::iisnode::check;
 use crate::config::limits::Limits;
+use crate::config::settings::check;
 use crate::config::source::{Located, Note, Source};
 use crate::rules::bindings::HostPattern;
 
-pub(super) const KEYS: &[&str] = &["listen", "sites", "defaults", "lock", "limits", "threads"];
-pub(super) const SITE_KEYS: &[&str] = &["root", "host", "settings"];
+pub(super) const KEYS: &[&str] =
+    &["listen", "sites", "application", "defaults", "lock", "limits", "accessLog", "threads"];
+pub(super) const SITE_KEYS: &[&str] = &["root", "host", "application", "settings"];
 
 /// More threads, listeners or sites than anyone has.
 const MOST_THREADS: u64 = 1024;
@@ -38,7 +39,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<HostFile, Vec<Note>> {
 
 type Settings = Vec<(Box<str>, Located<String>)>;
 
-struct Walk {
+pub(super) struct Walk {
     file: Arc<Path>,
     places: Places,
     /// The way from the root to the value that is being read.
@@ -49,25 +50,38 @@ struct Walk {
 impl Walk {
     fn host_file(&mut self, tree: Value, folder: &Path) -> HostFile {
         let mut host_file = HostFile {
+            folder: or_here(folder).to_owned(),
             listen: Vec::new(),
             sites: Vec::new(),
+            application: None,
             defaults: Vec::new(),
             lock: Vec::new(),
             limits: Limits::default(),
+            access_log: None,
             threads: None,
         };
         let Some(mapping) = self.mapping(tree, "keys with values") else { return host_file };
+        let mut application_place = None;
         self.each(mapping, |walk, key, value| {
             match key {
                 "listen" => host_file.listen = walk.listen(value, folder),
                 "sites" => host_file.sites = walk.sites(value, folder),
+                "application" => {
+                    application_place = Some(walk.key());
+                    host_file.application = walk.application(value, or_here(folder));
+                }
                 "defaults" => host_file.defaults = walk.settings(value),
                 "lock" => host_file.lock = walk.lock(value),
                 "limits" => walk.limits(value, &mut host_file.limits),
+                "accessLog" => host_file.access_log = walk.access_log(value, folder),
                 "threads" => host_file.threads = walk.threads(value),
                 _ => walk.unknown(key, KEYS),
             };
         });
+        if let (Some(place), false) = (application_place, host_file.sites.is_empty()) {
+            let what = "`application` is for every host, so there can be no `sites` beside it".to_owned();
+            self.error_at(place, what, "in `sites`, each site may have an `application` of its own");
+        }
         host_file
     }
 
@@ -112,8 +126,10 @@ impl Walk {
 
     fn site(&mut self, value: Value, folder: &Path, others: &[SiteEntry]) -> Option<SiteEntry> {
         let place = self.here();
-        let mapping = self.mapping(value, "a site: `root`, and perhaps `host` and `settings`")?;
+        let mapping =
+            self.mapping(value, "a site: `root` or `application`, and perhaps `host` and `settings`")?;
         let (mut root, mut hosts, mut settings, mut said_root) = (None, Vec::new(), Vec::new(), false);
+        let mut application = None;
         self.each(mapping, |walk, key, value| match key {
             "root" => {
                 said_root = true;
@@ -122,7 +138,19 @@ impl Walk {
             }
             "host" => hosts = walk.hosts(value, others),
             "settings" => settings = walk.settings(value),
+            // Its paths start at the root, which may stand below it.
+            "application" => application = Some((walk.at.clone(), value)),
             _ => walk.unknown(key, SITE_KEYS),
+        });
+        if !said_root && application.is_some() {
+            root = Some(Located::new(or_here(folder).to_owned(), place.clone()));
+            said_root = true;
+        }
+        let application = application.and_then(|(at, value)| {
+            let before = std::mem::replace(&mut self.at, at);
+            let application = self.application(value, root.as_ref().map_or(folder, |root| &root.value));
+            self.at = before;
+            application
         });
         if hosts.is_empty() {
             let any = Located::new(HostPattern::Any, place.clone());
@@ -130,9 +158,11 @@ impl Walk {
         }
         if !said_root {
             let note = Note::error(place, "this site has no `root`");
-            self.errors.push(note.with_help("`root` is the folder that holds the site"));
+            self.errors.push(
+                note.with_help("`root` is the folder that holds the site; an `application` needs none"),
+            );
         }
-        Some(SiteEntry { root: root?, hosts, settings })
+        Some(SiteEntry { root: root?, hosts, settings, application })
     }
 
     fn hosts(&mut self, value: Value, others: &[SiteEntry]) -> Vec<Located<HostPattern>> {
@@ -183,7 +213,7 @@ impl Walk {
         let mut names = Vec::new();
         self.items(value, |walk, item| {
             let Some(name) = walk.text(item, "the name of a setting") else { return };
-            match crate::config::iisnode::known(&name) {
+            match crate::config::settings::known(&name) {
                 Ok(name) => names.push(Located::new(name.into(), walk.here())),
                 Err((what, help)) => walk.error(what, Some(&help)),
             }
@@ -204,6 +234,13 @@ impl Walk {
         });
     }
 
+    /// A path; `-` is stdout and stays as it is.
+    fn access_log(&mut self, value: Value, folder: &Path) -> Option<Located<PathBuf>> {
+        let text = self.text(value, "the path of a file, or - for the terminal")?;
+        let path = if text == "-" { PathBuf::from(text) } else { folder.join(text) };
+        Some(Located::new(path, self.here()))
+    }
+
     fn threads(&mut self, value: Value) -> Option<Located<usize>> {
         if value.is_null() {
             return None;
@@ -222,7 +259,7 @@ impl Walk {
     }
 
     /// A mapping; nothing counts as an empty one.
-    fn mapping(&mut self, value: Value, expected: &str) -> Option<Mapping> {
+    pub(super) fn mapping(&mut self, value: Value, expected: &str) -> Option<Mapping> {
         match value {
             Value::Mapping(mapping) => Some(mapping),
             Value::Null => Some(Mapping::new()),
@@ -234,7 +271,7 @@ impl Walk {
     }
 
     /// Calls `read` for each entry, with the way to it in place.
-    fn each(&mut self, mapping: Mapping, mut read: impl FnMut(&mut Walk, &str, Value)) {
+    pub(super) fn each(&mut self, mapping: Mapping, mut read: impl FnMut(&mut Walk, &str, Value)) {
         for (key, value) in mapping {
             let Some(key) = plain(&key) else {
                 self.error("a key here is not a plain word".to_owned(), None);
@@ -247,7 +284,7 @@ impl Walk {
     }
 
     /// Calls `read` for each item of a list, or for the one value that stands for a list of one.
-    fn items(&mut self, value: Value, mut read: impl FnMut(&mut Walk, Value)) {
+    pub(super) fn items(&mut self, value: Value, mut read: impl FnMut(&mut Walk, Value)) {
         match value {
             Value::Null => {}
             Value::Sequence(items) => {
@@ -265,7 +302,7 @@ impl Walk {
     }
 
     /// A scalar as text, as it would be written elsewhere.
-    fn text(&mut self, value: Value, expected: &str) -> Option<String> {
+    pub(super) fn text(&mut self, value: Value, expected: &str) -> Option<String> {
         let text = plain(&value);
         if text.is_none() {
             self.error(format!("expected {expected}"), None);
@@ -274,12 +311,20 @@ impl Walk {
     }
 
     fn unknown(&mut self, key: &str, allowed: &[&str]) {
-        let source = self.source(self.places.key(&self.at));
-        let note = Note::error(source, format!("there is no key `{key}` here"));
-        self.errors.push(note.with_help(format!("allowed are {}", allowed.join(", "))));
+        let what = format!("there is no key `{key}` here");
+        self.unknown_key(what, &format!("allowed are {}", allowed.join(", ")));
     }
 
-    fn error(&mut self, what: String, help: Option<&str>) {
+    /// The same for a key that is known elsewhere.
+    pub(super) fn unknown_key(&mut self, what: String, help: &str) {
+        self.error_at(self.key(), what, help);
+    }
+
+    pub(super) fn error_at(&mut self, source: Source, what: String, help: &str) {
+        self.errors.push(Note::error(source, what).with_help(help));
+    }
+
+    pub(super) fn error(&mut self, what: String, help: Option<&str>) {
         let note = Note::error(self.here(), what);
         self.errors.push(match help {
             Some(help) => note.with_help(help),
@@ -288,8 +333,13 @@ impl Walk {
     }
 
     /// The place of the value that is being read.
-    fn here(&self) -> Source {
+    pub(super) fn here(&self) -> Source {
         self.source(self.places.value(&self.at))
+    }
+
+    /// The place of the key that is being read.
+    fn key(&self) -> Source {
+        self.source(self.places.key(&self.at))
     }
 
     fn source(&self, (line, column): Place) -> Source {
@@ -311,6 +361,11 @@ impl Walk {
         let place = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
         vec![Note::error(self.source(place), format!("this is not YAML: {text}"))]
     }
+}
+
+/// The folder of a file that was named without one.
+fn or_here(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 fn plain(value: &Value) -> Option<String> {
