@@ -14,11 +14,36 @@ use tokio::sync::{Notify, mpsc};
 use super::generation::Generation;
 use super::refusal::Refusal;
 
-/// Which application: its site, by number, and its entry script relative to the site's root.
+/// What kind of program an application is, by who declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// A script that iisnode runs.
+    Script,
+    /// The program of an `httpPlatform` section.
+    HttpPlatform,
+    /// The program of an `aspNetCore` section.
+    AspNetCore,
+    /// A command of ostler.yml or of the command line, or what a folder says.
+    Command,
+}
+
+/// Which application: its site, by number, its kind, and its entry script or folder, relative to the site's root; the name
+/// of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ApplicationId {
     pub(crate) site: usize,
-    pub(crate) script: Box<str>,
+    pub(crate) kind: Kind,
+    pub(crate) path: Box<str>,
+}
+
+impl ApplicationId {
+    /// As people are told: a script by its path, a program by that of its URLs.
+    pub(crate) fn name(&self) -> String {
+        match self.kind {
+            Kind::Script | Kind::Command => self.path.to_string(),
+            Kind::HttpPlatform | Kind::AspNetCore => format!("/{}", self.path),
+        }
+    }
 }
 
 /// How an application stands, as one consistent value.
@@ -153,7 +178,7 @@ impl Applications {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{ApplicationId, Applications, Standing};
+    use super::{ApplicationId, Applications, Kind, Standing};
     use crate::pool::refusal::Refusal;
 
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -161,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn however_many_ask_for_a_generation_the_control_plane_is_called_once() {
         let (applications, mut calls) = Applications::new();
-        let id = ApplicationId { site: 0, script: "server.js".into() };
+        let id = ApplicationId { site: 0, kind: Kind::Script, path: "server.js".into() };
         let application = applications.get(id.clone());
         let mut asking = tokio::task::JoinSet::new();
         for _ in 0..10 {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Pool;
-use crate::config::iisnode::DevErrors;
+use crate::config::settings::DevErrors;
 
 pub(crate) struct Generation {
     pub(crate) pool: Arc<Pool>,
@@ -13,9 +13,9 @@ pub(crate) struct Generation {
 /// How the requests of an application are passed to its workers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Passing {
-    /// Adds the client's address to `X-Forwarded-For` and, if the client sent none, `X-Forwarded-Proto`.
-    pub(crate) forwarded_for: bool,
-    /// Drops what only the host may say (`X-Original-URL`, `X-iisnode-*`) from what clients send.
+    /// What workers are told of the client's address and scheme.
+    pub(crate) forwarded: Forwarded,
+    /// Drops what only the host may say (`X-Original-URL`, `X-iisnode-*`, `MS-ASPNETCORE*`, `X-IIS-WindowsAuthToken`) from what clients send.
     pub(crate) guards_identity: bool,
     /// Server variables that workers are told as `X-iisnode-<NAME>`.
     pub(crate) promoted: Vec<Box<str>>,
@@ -23,18 +23,50 @@ pub(crate) struct Passing {
     pub(crate) sticky: bool,
     /// Adds the field `iisnode-debug` to responses; the command line it shows.
     pub(crate) debug_header: Option<Box<str>>,
+    /// The field in which workers are told how many milliseconds a request has waited for its place; empty for none.
+    pub(crate) queue_time_field: Box<str>,
+    /// How long a worker may say nothing while it is waited for; none for ever.
+    pub(crate) silence: Option<std::time::Duration>,
+    /// `Connection: close` of a worker's response ends the client's connection, too, and is told.
+    pub(crate) forwards_connection: bool,
     /// What is shown when a request of this application fails.
     pub(crate) errors: ErrorStyle,
 }
 
 /// How failures are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum ErrorStyle {
     /// A status and a short text: for applications that are no site's.
     #[default]
     Short,
     /// As iisnode does, with its numbers.
     Site(DevErrors),
+    /// As the modules do that run programs, with their numbers.
+    Program(ProgramErrors),
+}
+
+/// How failures of `httpPlatform` and `aspNetCore` applications are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProgramErrors {
+    pub(crate) dev_errors: DevErrors,
+    /// Startup failures have a page of their own (502.5); else they are bare, for the site's own error pages (502.3).
+    pub(crate) startup_page: bool,
+    /// What workers printed is shown to everybody, as the application runs in development.
+    pub(crate) details: bool,
+    /// One more place where people find help.
+    pub(crate) help_link: Option<Box<str>>,
+}
+
+/// What workers are told of a client in `X-Forwarded-For` and `X-Forwarded-Proto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Forwarded {
+    /// What the client sent, as it sent it.
+    #[default]
+    AsSent,
+    /// Its address is appended; the scheme is added if the client said none.
+    Address,
+    /// Its address is appended with the port, `1.2.3.4:5678` or `[::1]:5678`, and the scheme is appended.
+    AddressAndPort,
 }
 
 impl std::fmt::Debug for Generation {

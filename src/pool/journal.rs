@@ -27,7 +27,8 @@ pub(crate) struct Journal {
 #[derive(Default)]
 struct Pages {
     run: Run,
-    living: BTreeMap<usize, Living>,
+    /// By pid: a slot may have two for a while, one that leaves and one that takes its place.
+    living: BTreeMap<u32, Living>,
     /// Newest first.
     endings: VecDeque<Arc<Ending>>,
     /// A worker has been ready, so that what is missing now was there before.
@@ -46,7 +47,6 @@ pub(crate) struct Run {
 
 /// A worker whose process exists.
 struct Living {
-    pid: u32,
     output: Arc<Output>,
     /// What is wrong with it while it does not answer.
     diagnosis: Option<Arc<str>>,
@@ -65,6 +65,8 @@ pub(crate) struct Ending {
     pub(crate) at: Instant,
     /// The last of it.
     pub(crate) stderr: Vec<u8>,
+    /// The first 30,000 bytes of both streams, if it was never ready.
+    pub(crate) output: Vec<u8>,
     pub(crate) diagnosis: Option<String>,
     pub(crate) cause: Cause,
 }
@@ -72,10 +74,20 @@ pub(crate) struct Ending {
 /// What kind of ending it was, for those who have a number for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The process ended, whoever ended it.
+    /// The process ended after it was ready, whoever ended it.
     Ended,
+    /// The process ended by itself before it was ready.
+    Exited,
     /// It lived and never accepted a connection, until we had enough of it.
     Silent,
+    /// So did this one, but it listened on these TCP ports, in order, instead of where it was told to.
+    Elsewhere(Vec<u16>),
+    /// Somebody else listened on the port it was given; the name and pid of that program, where they can be read.
+    PortTaken { port: u16, program: Option<String> },
+    /// It listened, and did not answer the request for its readiness as it should, until we had enough of it.
+    Unfit,
+    /// It had been ready, and did not answer its health checks.
+    Hung,
     /// There is no program of this name.
     NoProgram(String),
     /// There is one, and the machine would not start it.
@@ -110,9 +122,9 @@ impl Journal {
         let is_meant = |other: u32| pid.is_none_or(|pid| pid == other);
         let outputs: Vec<_> = pages
             .living
-            .values()
-            .filter(|living| is_meant(living.pid))
-            .map(|living| living.output.clone())
+            .iter()
+            .filter(|(pid, _)| is_meant(**pid))
+            .map(|(_, living)| living.output.clone())
             .collect();
         let ended = pages.endings.iter().find(|ending| pid.is_some() && ending.pid == pid).cloned();
         drop(pages);
@@ -145,37 +157,46 @@ impl Journal {
         self.pages.lock().run = Run { command, working_directory: working_directory.to_owned(), port };
     }
 
-    pub(crate) fn begun(&self, slot: usize, pid: u32, output: Arc<Output>) {
-        self.pages.lock().living.insert(slot, Living { pid, output, diagnosis: None });
+    pub(crate) fn begun(&self, pid: u32, output: Arc<Output>) {
+        self.pages.lock().living.insert(pid, Living { output, diagnosis: None });
     }
 
     /// The worker is alive and does not answer; why, if that was found out.
-    pub(crate) fn diagnose(&self, slot: usize, diagnosis: Option<String>) {
-        if let Some(living) = self.pages.lock().living.get_mut(&slot) {
+    pub(crate) fn diagnose(&self, pid: u32, diagnosis: Option<String>) {
+        if let Some(living) = self.pages.lock().living.get_mut(&pid) {
             living.diagnosis = diagnosis.map(Arc::from);
         }
     }
 
-    pub(crate) fn ready(&self, slot: usize) {
+    pub(crate) fn ready(&self, pid: u32) {
         let mut pages = self.pages.lock();
         pages.ever_ready = true;
-        if let Some(living) = pages.living.get_mut(&slot) {
+        if let Some(living) = pages.living.get_mut(&pid) {
             living.diagnosis = None;
         }
     }
 
     pub(crate) fn ended(&self, ending: Ending) {
         let mut pages = self.pages.lock();
-        pages.living.remove(&ending.slot);
+        if let Some(pid) = ending.pid {
+            pages.living.remove(&pid);
+        }
         pages.endings.truncate(KEPT - 1);
         pages.endings.push_front(Arc::new(ending));
         drop(pages);
         self.ended.notify_waiters();
     }
 
-    /// The worker of a slot is gone as it should be; nothing is to be told.
-    pub(crate) fn left(&self, slot: usize) {
-        self.pages.lock().living.remove(&slot);
+    /// A worker is gone as it should be; nothing is to be told.
+    pub(crate) fn left(&self, pid: u32) {
+        self.pages.lock().living.remove(&pid);
+    }
+}
+
+impl Cause {
+    /// Whether the worker was waited for as long as is allowed.
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self, Cause::Silent | Cause::Elsewhere(_) | Cause::Unfit)
     }
 }
 
@@ -187,6 +208,12 @@ impl Excerpt {
             None => self.endings.first(),
         }
         .map(|ending| &**ending)
+    }
+
+    /// Why a worker that is alive does not answer, or why this one did not, if that was found out.
+    pub(crate) fn diagnosis(&self, pid: Option<u32>) -> Option<&str> {
+        let ended = || self.ending(pid).and_then(|ending| ending.diagnosis.as_deref());
+        self.diagnosis.as_deref().or_else(ended)
     }
 }
 
@@ -212,6 +239,7 @@ mod tests {
             after: Duration::from_millis(80),
             at: Instant::now(),
             stderr: format!("last words of {pid}").into_bytes(),
+            output: Vec::new(),
             diagnosis: None,
             cause: Cause::Ended,
         }
@@ -228,31 +256,32 @@ mod tests {
         assert_eq!(excerpt.ending(Some(8)).and_then(|ending| ending.pid), Some(8));
         assert!(excerpt.ending(Some(1)).is_none());
         assert_eq!(journal.stderr(Some(9)).unwrap(), b"last words of 9");
+        assert_eq!(excerpt.endings[0].how, "exited with code 1");
     }
 
     #[test]
     fn a_living_workers_words_are_read_while_it_lives() {
         let journal = Journal::default();
         let (quiet, loud) = (output(), output());
-        journal.begun(0, 7, quiet);
-        journal.begun(1, 8, loud.clone());
+        journal.begun(7, quiet);
+        journal.begun(8, loud.clone());
         assert_eq!(journal.stderr(Some(8)), None);
         loud.hear(Stream::Err, b"deprecated");
         assert_eq!(journal.stderr(Some(8)).as_deref(), Some(&b"deprecated"[..]));
         assert_eq!(journal.stderr(None).as_deref(), Some(&b"deprecated"[..]));
         assert_eq!(journal.stderr(Some(7)), None);
-        journal.left(1);
+        journal.left(8);
         assert_eq!(journal.stderr(None), None);
     }
 
     #[test]
     fn a_diagnosis_lasts_until_the_worker_answers() {
         let journal = Journal::default();
-        journal.begun(0, 7, output());
-        journal.diagnose(0, Some("it listens elsewhere".to_owned()));
+        journal.begun(7, output());
+        journal.diagnose(7, Some("it listens elsewhere".to_owned()));
         assert_eq!(journal.excerpt().diagnosis.as_deref(), Some("it listens elsewhere"));
         assert!(!journal.excerpt().ever_ready);
-        journal.ready(0);
+        journal.ready(7);
         assert_eq!(journal.excerpt().diagnosis, None);
         assert!(journal.excerpt().ever_ready);
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::worker::Worker;
 
@@ -12,6 +13,7 @@ use super::worker::Worker;
 #[derive(Debug)]
 pub(crate) struct Lease {
     worker: Arc<Worker>,
+    waited: Duration,
 }
 
 impl Lease {
@@ -19,24 +21,37 @@ impl Lease {
     pub(super) fn take(worker: &Arc<Worker>, max_concurrent: u32) -> Option<Lease> {
         // Only what is taken is counted: a count that is undone later would look like a full worker to others.
         let has_room = |in_flight| (in_flight < max_concurrent).then_some(in_flight + 1);
-        worker.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, has_room).ok()?;
+        worker.load.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, has_room).ok()?;
         if worker.is_withdrawn() {
-            if worker.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+            if worker.load.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
                 worker.became_idle();
             }
             return None;
         }
-        Some(Lease { worker: worker.clone() })
+        Some(Lease { worker: worker.clone(), waited: Duration::ZERO })
     }
 
     pub(crate) fn worker(&self) -> &Arc<Worker> {
         &self.worker
     }
+
+    /// The same for a request that has waited for it.
+    pub(super) fn after(mut self, waited: Duration) -> Lease {
+        self.waited = waited;
+        self
+    }
+
+    /// How long the request has waited for it, whether for a place or for a worker to start; zero if there was room at
+    /// once.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let before = self.worker.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.worker.count_served();
+        let before = self.worker.load.in_flight.fetch_sub(1, Ordering::SeqCst);
         if self.worker.queue.is_empty() {
             if before == 1 {
                 self.worker.became_idle();

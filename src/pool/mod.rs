@@ -2,32 +2,37 @@
 //!
 //! The control plane publishes workers and withdraws them; the data plane leases places in them. What both touch is
 //! atomic, or a lock held for a few instructions; nothing here does I/O. A request's way through this module:
-//! [`Pool::lease`] -> [`select`] picks the next ready worker with room -> a [`Lease`] -> its drop frees the place, for
-//! the request that has waited longest if any waits.
+//! [`Pool::lease`] -> [`select`] picks a ready worker with room -> a [`Lease`] -> its drop frees the place, for the
+//! request that has waited longest if any waits.
 
 mod application;
+mod balancing;
 mod generation;
 pub(crate) mod journal;
 mod lease;
 mod opening;
 mod queue;
+mod random;
 pub(crate) mod refusal;
 mod select;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-pub(crate) use self::application::{Application, ApplicationId, Applications, Standing};
-pub(crate) use self::generation::{ErrorStyle, Generation, Passing};
+pub(crate) use self::application::{Application, ApplicationId, Applications, Kind, Standing};
+pub(crate) use self::balancing::Balancing;
+pub(crate) use self::generation::{ErrorStyle, Forwarded, Generation, Passing, ProgramErrors};
 use self::journal::Journal;
 pub(crate) use self::lease::Lease;
 use self::opening::Opening;
 use self::queue::{Queue, Refused};
-pub(crate) use self::worker::{Worker, WorkerId};
+pub(crate) use self::worker::{Worker, WorkerId, WorkerProcess};
 use crate::base::padded::Padded;
 
 /// What a pool is told once, when it is made.
@@ -48,6 +53,8 @@ pub(crate) struct PoolSettings {
     /// Nobody is served before every slot has had its first worker or failed to get one, so that the rotation begins
     /// at its beginning (iisnode 3.2).
     pub(crate) opens_complete: bool,
+    /// Which of the workers with room gets a request.
+    pub(crate) balancing: Balancing,
 }
 
 /// Why nobody is ready, and whether waiting helps. Published by the control plane.
@@ -57,6 +64,10 @@ pub(crate) enum Outlook {
     Expected,
     /// Starts keep failing; requests are told so at once. The text says why, in one sentence.
     Failing(Arc<str>),
+    /// All attempts of the last start have failed, and the next begins when a request asks for it.
+    Resting(Arc<str>),
+    /// Workers have ended more often than is allowed in a minute; nothing is started before then.
+    Closed { limit: u32, until: std::time::Instant },
     /// The application is going away.
     Stopping,
 }
@@ -70,20 +81,33 @@ pub(crate) enum NoLease {
     NotReady,
     /// No worker is ready and none is to be expected soon.
     Failing(Arc<str>),
+    /// Workers have ended more often than is allowed in a minute.
+    Closed { limit: u32, until: std::time::Instant },
     /// The application is going away.
     Stopping,
+}
+
+/// Whether who looks out for workers has them started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    No,
+    Yes,
 }
 
 pub(crate) struct Pool {
     settings: PoolSettings,
     slots: Box<[ArcSwapOption<Worker>]>,
-    /// The slot taken last; the next request starts its search one further. Shared by all cores, so that rotation is
-    /// strict per request and not per core.
+    /// Where the last search began; the next one begins one further. Shared by all cores, so that rotation is strict per
+    /// request and not per core.
     cursor: Padded<AtomicUsize>,
     outlook: ArcSwap<Outlook>,
     queue: Arc<Queue>,
     opening: Opening,
+    /// How often a request has asked for another start.
+    calls: watch::Sender<u64>,
     journal: Journal,
+    /// How many requests were over at workers when they were withdrawn.
+    served_before: AtomicU64,
 }
 
 impl Pool {
@@ -94,7 +118,9 @@ impl Pool {
             outlook: ArcSwap::from_pointee(Outlook::Expected),
             opening: Opening::new(if settings.opens_complete { settings.slots } else { 0 }),
             queue: Arc::new(Queue::default()),
+            calls: watch::Sender::new(0),
             journal: Journal::default(),
+            served_before: AtomicU64::new(0),
             settings,
         })
     }
@@ -108,7 +134,7 @@ impl Pool {
         &self.journal
     }
 
-    /// A place in the next worker with room, or the reason why there is none after waiting as long as is allowed.
+    /// A place in a worker with room, or the reason why there is none after waiting as long as is allowed.
     ///
     /// Those who wait are served first come, first served; nobody who arrives later overtakes them.
     pub(crate) async fn lease(&self) -> Result<Lease, NoLease> {
@@ -118,7 +144,7 @@ impl Pool {
         }
     }
 
-    /// A place in the next worker with room, if there is one and nobody waits for it.
+    /// A place in a worker with room, if there is one and nobody waits for it.
     pub(crate) fn lease_now(&self) -> Option<Lease> {
         if self.queue.is_empty() && self.opening.is_over() { self.try_lease() } else { None }
     }
@@ -128,17 +154,36 @@ impl Pool {
         if !self.queue.is_empty() || !self.opening.is_over() {
             return None;
         }
+        self.take(slot)
+    }
+
+    /// A place in a worker with room, without waiting and without regard to those who wait.
+    fn try_lease(&self) -> Option<Lease> {
+        let slots = self.slots.len();
+        match self.settings.balancing {
+            Balancing::RoundRobin => select::once_around(self.next_start(), slots, |slot| self.take(slot)),
+            Balancing::LeastRequests => {
+                let start = self.next_start();
+                select::least_busy(start, slots, |slot| self.load(slot), |slot| self.take(slot))
+            }
+            Balancing::PowerOfTwo => {
+                select::less_busy_of_two(slots, random::below, |slot| self.load(slot), |slot| self.take(slot))
+            }
+        }
+    }
+
+    fn next_start(&self) -> usize {
+        self.cursor.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    fn take(&self, slot: usize) -> Option<Lease> {
         let worker = self.slots.get(slot)?.load();
         Lease::take(worker.as_ref()?, self.settings.max_concurrent)
     }
 
-    /// A place in the next worker with room, without waiting and without regard to those who wait.
-    fn try_lease(&self) -> Option<Lease> {
-        let start = self.cursor.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        select::once_around(start, self.slots.len(), |slot| {
-            let worker = self.slots[slot].load();
-            Lease::take(worker.as_ref()?, self.settings.max_concurrent)
-        })
+    /// How many requests the worker of a slot has in flight, if one is ready.
+    fn load(&self, slot: usize) -> Option<u32> {
+        Some(self.slots.get(slot)?.load().as_ref()?.in_flight())
     }
 
     /// Whether every slot is empty, so that no request can be served however long the queue moves on.
@@ -168,7 +213,7 @@ impl Pool {
     async fn wait_for_lease(&self) -> Result<Lease, NoLease> {
         let unready = self.nobody_ready();
         let (bound, patience) = if unready {
-            self.look_out()?;
+            self.look_out(Asks::No)?;
             // As many as the workers could take at once when they are there, and those who may queue after that.
             let room = self.settings.slots.saturating_mul(self.settings.max_concurrent as usize);
             (room.saturating_add(self.settings.queue_length), self.settings.start_timeout)
@@ -180,26 +225,36 @@ impl Pool {
             }
             (self.settings.queue_length, self.settings.queue_timeout)
         };
+        let begun = Instant::now();
         let Some(ticket) = self.queue.join(bound) else { return Err(NoLease::Overflow) };
         // A place may have become free between our look and our joining, or all hope lost; nobody would tell us.
         self.serve_queue();
-        if (unready && self.nobody_ready()) || matches!(&**self.outlook.load(), Outlook::Stopping) {
-            self.look_out()?;
+        if self.nobody_ready() || matches!(&**self.outlook.load(), Outlook::Stopping) {
+            // Only who waits asks for a start: what becomes of it is told to those in the queue.
+            self.look_out(Asks::Yes)?;
         }
         match tokio::time::timeout(patience, ticket.granted()).await {
-            Ok(Ok(lease)) => Ok(lease),
+            Ok(Ok(lease)) => Ok(lease.after(begun.elapsed())),
             Ok(Err(Refused::Failing(why))) => Err(NoLease::Failing(why)),
+            Ok(Err(Refused::Closed { limit, until })) => Err(NoLease::Closed { limit, until }),
             Ok(Err(Refused::Stopping)) => Err(NoLease::Stopping),
             Err(_) if unready => Err(NoLease::NotReady),
             Err(_) => Err(NoLease::Overflow),
         }
     }
 
-    /// Whether waiting for a worker makes sense.
-    fn look_out(&self) -> Result<(), NoLease> {
+    /// Whether waiting for a worker makes sense; calls for another start where that is what it takes.
+    fn look_out(&self, asks: Asks) -> Result<(), NoLease> {
         match &**self.outlook.load() {
             Outlook::Expected => Ok(()),
+            Outlook::Resting(_) => {
+                if asks == Asks::Yes {
+                    self.calls.send_modify(|calls| *calls += 1);
+                }
+                Ok(())
+            }
             Outlook::Failing(why) => Err(NoLease::Failing(why.clone())),
+            Outlook::Closed { limit, until } => Err(NoLease::Closed { limit: *limit, until: *until }),
             Outlook::Stopping => Err(NoLease::Stopping),
         }
     }
@@ -217,24 +272,14 @@ impl Pool {
 
     // What the control plane does.
 
-    /// Makes a worker known that takes requests under the pool's cap; with what it prints, if it is one of ours.
+    /// Makes a worker known that takes requests under the pool's cap; with its process, if it is one of ours.
     pub(crate) fn worker(
         &self,
-        id: WorkerId,
         slot: usize,
-        pid: Option<u32>,
         address: crate::base::address::Address,
-        output: Option<Arc<crate::logs::output::Output>>,
+        process: Option<WorkerProcess>,
     ) -> Arc<Worker> {
-        Arc::new(Worker::new(
-            id,
-            slot,
-            pid,
-            address,
-            output,
-            self.settings.max_concurrent,
-            self.queue.clone(),
-        ))
+        Arc::new(Worker::new(slot, address, process, self.settings.max_concurrent, self.queue.clone()))
     }
 
     /// Puts a ready worker into its slot; requests find it from now on, those who wait first.
@@ -269,19 +314,49 @@ impl Pool {
 
     /// Takes a worker out of its slot, whether it drains, died or does not answer. Requests in flight keep their lease.
     pub(crate) fn withdraw(&self, worker: &Worker) {
-        worker.withdraw();
         let slot = &self.slots[worker.slot()];
         let current = slot.load_full();
         if current.is_some_and(|there| there.id() == worker.id()) {
+            // First nobody finds it, and then it takes nothing: the other way round it would look like a full one.
             slot.store(None);
+            self.served_before.fetch_add(worker.served(), Ordering::Relaxed);
         }
+        worker.withdraw();
+    }
+
+    /// How many requests are over; none while one is in flight or waits. Twice the same number: nobody had a request.
+    pub(crate) fn served_if_at_rest(&self) -> Option<u64> {
+        if self.is_waited_for() {
+            return None;
+        }
+        let mut served = self.served_before.load(Ordering::Relaxed);
+        for worker in self.slots.iter().filter_map(ArcSwapOption::load_full) {
+            if worker.in_flight() > 0 {
+                return None;
+            }
+            served = served.wrapping_add(worker.served());
+        }
+        Some(served)
+    }
+
+    /// How often requests have asked for another start while the pool was resting.
+    pub(crate) fn calls(&self) -> u64 {
+        *self.calls.borrow()
+    }
+
+    /// Waits until a request has asked for another start, beyond those that were `seen`.
+    pub(crate) async fn called_beyond(&self, seen: u64) {
+        let mut calls = self.calls.subscribe();
+        // The sender is here, so this does not fail while we wait.
+        let _ = calls.wait_for(|calls| *calls > seen).await;
     }
 
     /// Says what to expect while nobody is ready; those who wait in vain are told at once.
     pub(crate) fn announce(&self, outlook: Outlook) {
         let refusal = match &outlook {
             Outlook::Expected => None,
-            Outlook::Failing(why) => Some(Refused::Failing(why.clone())),
+            Outlook::Failing(why) | Outlook::Resting(why) => Some(Refused::Failing(why.clone())),
+            Outlook::Closed { limit, until } => Some(Refused::Closed { limit: *limit, until: *until }),
             Outlook::Stopping => Some(Refused::Stopping),
         };
         let is_over = matches!(outlook, Outlook::Stopping);
@@ -300,5 +375,7 @@ impl Pool {
     }
 }
 
+#[cfg(test)]
+mod outlook_tests;
 #[cfg(test)]
 mod tests;

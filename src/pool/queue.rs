@@ -16,6 +16,7 @@ use super::lease::Lease;
 #[derive(Debug, Clone)]
 pub(super) enum Refused {
     Failing(Arc<str>),
+    Closed { limit: u32, until: std::time::Instant },
     Stopping,
 }
 

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use super::generation::ErrorStyle;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// Its settings cannot be read; whole sentences, each with its place.
-    BadSettings {
-        notes: Vec<String>,
-        is_yml: bool,
-    },
+    BadSettings { notes: Vec<String>, is_yml: bool },
     ProgramNotFound {
         program: String,
         command: String,
+        /// What was looked for, and what would help, in one sentence, if more is known than that it is not there.
+        why: Option<String>,
+        /// How its failures are shown, as there is no generation to say so.
+        errors: Option<Box<ErrorStyle>>,
     },
     /// `app_offline.htm` lies in its folder; the page.
     Offline(Arc<[u8]>),
@@ -36,7 +39,8 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refusal::BadSettings { notes, .. } => f.write_str(&notes.join("; ")),
-            Refusal::ProgramNotFound { program, command } => {
+            Refusal::ProgramNotFound { why: Some(why), .. } => f.write_str(why),
+            Refusal::ProgramNotFound { program, command, why: None, .. } => {
                 write!(f, "there is no program `{program}` to run `{command}` with")
             }
             Refusal::Offline(_) => f.write_str("app_offline.htm lies in its folder"),

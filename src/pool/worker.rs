@@ -16,49 +16,71 @@ use crate::logs::output::Output;
 pub(crate) struct WorkerId(u64);
 
 impl WorkerId {
-    pub(crate) fn next() -> WorkerId {
+    fn next() -> WorkerId {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         WorkerId(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
+/// The process of a worker that is one of ours.
+pub(crate) struct WorkerProcess {
+    pub(crate) pid: u32,
+    /// What it prints.
+    pub(crate) output: Arc<Output>,
+    /// Field lines, each with its CR LF, that every request to it carries.
+    pub(crate) told: Box<str>,
+}
+
 pub(crate) struct Worker {
     id: WorkerId,
     slot: usize,
-    pid: Option<u32>,
     address: Address,
-    output: Option<Arc<Output>>,
+    process: Option<WorkerProcess>,
     pub(super) max_concurrent: u32,
-    pub(super) in_flight: Padded<AtomicU32>,
+    pub(super) load: Padded<Load>,
     withdrawn: AtomicBool,
     /// Rings when the last request in flight is over after the worker was withdrawn.
     idle: Notify,
     /// Rings when a core could not connect to the worker, so that who tends it looks at once.
     unreachable: Notify,
+    /// Rings when as many requests are over as somebody waits for.
+    enough: Notify,
     pub(super) queue: Arc<Queue>,
+}
+
+/// What every request changes: on one cache line, which it has to fetch anyway.
+pub(super) struct Load {
+    pub(super) in_flight: AtomicU32,
+    served: AtomicU64,
+    /// As many requests are enough for who waits for them.
+    enough: AtomicU64,
+}
+
+impl Default for Load {
+    fn default() -> Load {
+        Load { in_flight: AtomicU32::new(0), served: AtomicU64::new(0), enough: AtomicU64::new(u64::MAX) }
+    }
 }
 
 impl Worker {
     pub(super) fn new(
-        id: WorkerId,
         slot: usize,
-        pid: Option<u32>,
         address: Address,
-        output: Option<Arc<Output>>,
+        process: Option<WorkerProcess>,
         max_concurrent: u32,
         queue: Arc<Queue>,
     ) -> Worker {
         Worker {
-            id,
+            id: WorkerId::next(),
             slot,
-            pid,
             address,
-            output,
+            process,
             max_concurrent,
-            in_flight: Padded(AtomicU32::new(0)),
+            load: Padded(Load::default()),
             withdrawn: AtomicBool::new(false),
             idle: Notify::new(),
             unreachable: Notify::new(),
+            enough: Notify::new(),
             queue,
         }
     }
@@ -73,7 +95,7 @@ impl Worker {
 
     /// The process, if it is one of ours.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.pid
+        self.process.as_ref().map(|process| process.pid)
     }
 
     pub(crate) fn address(&self) -> &Address {
@@ -82,11 +104,38 @@ impl Worker {
 
     /// What it prints, if it is one of ours.
     pub(crate) fn output(&self) -> Option<&Arc<Output>> {
-        self.output.as_ref()
+        self.process.as_ref().map(|process| &process.output)
+    }
+
+    /// Field lines, each with its CR LF, that every request to it carries.
+    pub(crate) fn told(&self) -> &str {
+        self.process.as_ref().map_or("", |process| &process.told)
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::SeqCst)
+        self.load.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// How many requests are over.
+    pub(crate) fn served(&self) -> u64 {
+        self.load.served.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many requests are over; for one waiter at a time.
+    pub(crate) async fn has_served(&self, requests: u64) {
+        self.load.enough.store(requests, Ordering::Relaxed);
+        while self.served() < requests {
+            self.enough.notified().await;
+        }
+    }
+
+    /// A request is over.
+    pub(super) fn count_served(&self) {
+        let served = self.load.served.fetch_add(1, Ordering::Relaxed) + 1;
+        // Not only when it is exactly that: the waiter may have come at this moment, and then the next one rings.
+        if served >= self.load.enough.load(Ordering::Relaxed) {
+            self.enough.notify_one();
+        }
     }
 
     /// Whether the worker still takes new requests; idle connections to one that does not are closed.
@@ -131,6 +180,6 @@ impl Worker {
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker {} (slot {}, pid {:?}, {})", self.id.0, self.slot, self.pid, self.address)
+        write!(f, "worker {} (slot {}, pid {:?}, {})", self.id.0, self.slot, self.pid(), self.address)
     }
 }
