@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::Instant;
 
+use super::gate::Gate;
 use super::house::House;
-use super::outlook::{Said, outlook};
+use super::outlook::{Hope, Said, outlook};
+use super::succession::Succession;
 use super::{ApplicationPlan, Progress};
 use crate::base::drain::Drain;
 use crate::pool::Pool;
@@ -21,13 +24,17 @@ pub(super) struct Application {
     pub(super) turns: Arc<Semaphore>,
     /// Rings when a worker is ready.
     pub(super) first_ready: Notify,
+    /// Shut when workers end too often; none for no such limit.
+    pub(super) gate: Option<Arc<Gate>>,
+    /// Where slots ask for heirs; each has one request under way at most.
+    pub(super) successions: mpsc::UnboundedSender<Succession>,
     progress: Box<dyn Fn(Progress) + Send + Sync>,
     board: Mutex<Board>,
 }
 
 /// How the slots are, at one consistent moment.
 struct Board {
-    hopeful: Vec<bool>,
+    slots: Vec<Hope>,
     last_failure: Option<Arc<str>>,
     said: Said,
 }
@@ -37,7 +44,9 @@ impl Application {
         plan: ApplicationPlan,
         pool: Arc<Pool>,
         house: Arc<House>,
+        gate: Option<Arc<Gate>>,
         drain: Drain,
+        successions: mpsc::UnboundedSender<Succession>,
         progress: Box<dyn Fn(Progress) + Send + Sync>,
     ) -> Application {
         let slots = pool.settings().slots;
@@ -54,8 +63,14 @@ impl Application {
             drain,
             turns: Arc::new(Semaphore::new(cores)),
             first_ready: Notify::new(),
+            gate,
+            successions,
             progress,
-            board: Mutex::new(Board { hopeful: vec![true; slots], last_failure: None, said: Said::Expected }),
+            board: Mutex::new(Board {
+                slots: vec![Hope::Hopeful; slots],
+                last_failure: None,
+                said: Said::Expected,
+            }),
         }
     }
 
@@ -63,23 +78,44 @@ impl Application {
         match &progress {
             Progress::WorkerReady { .. } => self.first_ready.notify_one(),
             Progress::StartFailed { slot, .. } => self.pool.first_outcome(*slot),
-            Progress::WorkerEnded { .. } => {}
+            _ => {}
         }
         (self.progress)(progress);
     }
 
     /// Takes note of how a slot is, and tells the pool if that changes what requests may hope for.
-    pub(super) fn note(&self, slot: usize, hopeful: bool, failure: Option<&str>) {
+    pub(super) fn note(&self, slot: usize, hope: Hope, failure: Option<&str>) {
         let mut board = self.board.lock();
-        board.hopeful[slot] = hopeful;
+        if let Some(noted) = board.slots.get_mut(slot) {
+            *noted = hope;
+        }
         if let Some(why) = failure {
             board.last_failure = Some(Arc::from(why));
         }
-        let said = outlook(self.drain.is_requested(), &board.hopeful, board.last_failure.as_ref());
+        let said = match self.closed_gate() {
+            _ if self.drain.is_requested() => Said::Stopping,
+            Some((limit, until)) if !board.slots.contains(&Hope::Hopeful) => Said::Closed { limit, until },
+            _ => outlook(&board.slots, board.last_failure.as_ref()),
+        };
         if said != board.said {
             board.said = said.clone();
             drop(board);
             self.pool.announce(said.into());
+        }
+    }
+
+    /// The limit of the gate and when it opens, while it is shut.
+    pub(super) fn closed_gate(&self) -> Option<(u32, Instant)> {
+        let gate = self.gate.as_ref()?;
+        Some((gate.limit(), gate.closed_until(Instant::now())?))
+    }
+
+    /// A worker has ended, and nobody asked for that.
+    pub(super) fn count_end(&self) {
+        let Some(gate) = &self.gate else { return };
+        let now = Instant::now();
+        if let Some(until) = gate.count(now) {
+            self.report(Progress::GateClosed { limit: gate.limit(), opens_in: until - now });
         }
     }
 }

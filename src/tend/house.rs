@@ -1,15 +1,24 @@
 //! What all applications of one host share: the socket folder, the terminal, the log directories, the keeper, and the care for orphans.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use super::gate::Gate;
 use super::keeper::{Keeper, is_of_host};
 use super::sockets::{self, SocketFolder};
 use super::{linux, proc, spawn};
 use crate::logs::console::Console;
 use crate::logs::directory::Directories;
+use crate::pool::ApplicationId;
+
+/// More applications than ever run at a time; of those that do not run, a few are forgotten.
+const MOST_GATES: usize = 2048;
 
 pub(crate) struct House {
     pub(super) console: Console,
@@ -20,6 +29,8 @@ pub(crate) struct House {
     /// 16 random hexadecimal digits; the tag of every worker begins with it.
     id: String,
     next_start: AtomicU64,
+    /// Of applications with rapid-fail protection, through all their generations.
+    gates: Mutex<HashMap<ApplicationId, Arc<Gate>>>,
 }
 
 impl House {
@@ -48,12 +59,34 @@ impl House {
             keeper: None,
             id: sockets::random_hex()?,
             next_start: AtomicU64::new(0),
+            gates: Mutex::default(),
         })
     }
 
     /// A tag no other start has, in this host or another.
     pub(super) fn next_tag(&self) -> String {
         format!("{}/{}", self.id, self.next_start.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The gate of an application with this limit; one with another limit is forgotten.
+    pub(super) fn gate(&self, application: &ApplicationId, limit: u32) -> Arc<Gate> {
+        let mut gates = self.gates.lock();
+        if let Some(gate) = gates.get(application).filter(|gate| gate.limit() == limit) {
+            return gate.clone();
+        }
+        if gates.len() >= MOST_GATES {
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+        let gate = Arc::new(Gate::new(limit));
+        gates.insert(application.clone(), gate.clone());
+        gate
+    }
+
+    /// Gives an application whose files have changed a new chance.
+    pub(super) fn open_gate(&self, application: &ApplicationId) {
+        if let Some(gate) = self.gates.lock().get(application) {
+            gate.open();
+        }
     }
 
     pub(super) fn group_started(&self, group: u32) {

@@ -1,6 +1,6 @@
 //! One process from spawn to the last trace of it: its group, its output, its address, and what it leaves behind.
 
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +10,16 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::house::House;
-use super::spawn::{Place, Spawned, spawn};
+use super::owner::Kin;
+use super::place::{Place, Secret};
+use super::proc::Process;
+use super::spawn::{Spawned, Start, spawn};
 use super::state::Exit;
-use super::{ApplicationPlan, Transport, linux, proc, ready};
+use super::{ApplicationPlan, linux, proc, ready};
 use crate::base::address::Address;
 use crate::base::drain::Drain;
 use crate::logs::Stream;
-use crate::logs::capture::Capture;
+use crate::logs::capture::{Capture, Source};
 use crate::logs::output::Output;
 use crate::pool::Worker;
 
@@ -32,14 +35,18 @@ pub(super) struct Life {
     house: Arc<House>,
     pub(super) child: Child,
     pub(super) pid: u32,
-    /// As in [`proc::Process`].
-    started: u64,
-    tag: String,
+    pub(super) kin: Kin,
+    /// Field lines that every request to it carries.
+    pub(super) told: String,
     place: Place,
+    /// By which it was told its place.
+    variable: &'static str,
     pub(super) begun: Instant,
     pub(super) first_ready: Option<Instant>,
     pub(super) candidates: Vec<Address>,
-    /// The candidate that answered.
+    /// The candidate that accepts connections, while it is not known yet whether the worker is ready.
+    pub(super) listens_at: Option<Address>,
+    /// Where it was ready last.
     pub(super) address: Option<Address>,
     /// What the pool knew this process as, one after the other; the last one is the one it knows now, if any.
     pub(super) workers: Vec<Arc<Worker>>,
@@ -47,12 +54,22 @@ pub(super) struct Life {
     captures: JoinSet<std::io::Result<()>>,
     /// Ends the reading of the output, not its writing.
     stop_reading: CancellationToken,
+    /// Its descendants, as they were when it was to end: some have left its group and cleared their environment.
+    family: Vec<Process>,
     /// Until when the rest of the group may finish by itself once its leader has ended.
     patience: Option<Instant>,
     /// The age at which it is looked at again while it does not answer.
     pub(super) next_look: Option<Duration>,
     /// The TCP ports it was seen listening on, other than the one it was given.
-    elsewhere: Vec<u16>,
+    pub(super) elsewhere: Vec<u16>,
+    /// Why it is taken for hanging, in words that follow "the worker".
+    pub(super) hangs: Option<String>,
+    /// The request that asks it to end by itself, while it is under way; its answer.
+    pub(super) goodbye: JoinSet<Result<u16, String>>,
+    /// What came of that, in words that follow "the worker".
+    pub(super) asked: Option<String>,
+    /// Since when it is to end.
+    pub(super) unwanted: Option<Instant>,
     settled: bool,
 }
 
@@ -62,61 +79,67 @@ impl Life {
     /// # Errors
     /// Why it could not be started, as a whole sentence.
     pub(super) fn begin(plan: &ApplicationPlan, house: &Arc<House>, slot: usize) -> Result<Life, String> {
-        let place = match plan.transport {
-            Transport::Unix => Place::Socket(house.sockets.socket_path()),
-            Transport::Tcp => Place::Port(
-                house.sockets.free_port().map_err(|error| format!("there is no free TCP port: {error}"))?,
-            ),
-        };
+        let secret = plan.pairing.as_ref().map(Secret::new).transpose()?;
+        let place = Place::take(plan, &house.sockets)?;
         let tag = house.next_tag();
         let begun = Instant::now();
-        let Spawned { child, pid, started, stdout, stderr } =
-            spawn(plan, slot, &place, &tag).inspect_err(|_| give_back(house, &place))?;
+        let start = Start { place: &place, tag: &tag, secret: secret.as_ref() };
+        let Spawned { child, pid, started, outputs } =
+            spawn(plan, slot, &start).inspect_err(|_| place.give_back(&house.sockets))?;
         house.group_started(pid);
-        let pipes = [Arc::new(stdout), Arc::new(stderr)];
-        let output = Output::new([&pipes[0], &pipes[1]], plan.logs.is_some());
-        let mut captures = JoinSet::new();
         let stop_reading = CancellationToken::new();
-        for (pipe, stream) in pipes.into_iter().zip([Stream::Out, Stream::Err]) {
-            let capture = Capture {
-                pipe,
-                stream,
-                output: Arc::clone(&output),
-                voice: house.console.voice(&format!("{}.{slot}", plan.name), slot, stream),
-                writer: plan.logs.as_ref().map(|logs| house.logs.writer(logs, pid, stream)),
-                stop: stop_reading.clone(),
-            };
-            captures.spawn(capture.run());
-        }
+        let (output, captures) = match outputs {
+            Some(outputs) => capture(plan, house, slot, pid, outputs, &stop_reading),
+            None => (Output::silent(), JoinSet::new()),
+        };
         Ok(Life {
             house: Arc::clone(house),
             child,
             pid,
-            started,
-            tag,
+            kin: Kin { leader: pid, started, tag },
+            told: secret.map(|secret| secret.line).unwrap_or_default(),
             candidates: ready::candidates(&place),
             place,
+            variable: plan.telling.variables.first().copied().unwrap_or("PORT"),
             begun,
             first_ready: None,
+            listens_at: None,
             address: None,
             workers: Vec::new(),
             output,
             captures,
             stop_reading,
+            family: Vec::new(),
             patience: None,
             next_look: None,
             elsewhere: Vec::new(),
+            hangs: None,
+            goodbye: JoinSet::new(),
+            asked: None,
+            unwanted: None,
             settled: false,
         })
     }
 
+    /// Notes who descends from it while that can be seen.
+    pub(super) fn note_family(&mut self) {
+        self.family.retain(proc::is_alive);
+        for process in proc::family(self.pid) {
+            if !self.family.iter().any(|known| known.pid == process.pid) {
+                self.family.push(process);
+            }
+        }
+    }
+
     /// Asks the whole group to end; what is left of it when the leader has ended may use the time until then.
     pub(super) fn ask(&mut self, until: Instant) {
+        self.note_family();
         self.patience = Some(until);
         linux::ask_group(self.pid);
     }
 
     pub(super) fn kill(&mut self) {
+        self.note_family();
         self.patience = None;
         linux::kill_group(self.pid);
     }
@@ -133,10 +156,7 @@ impl Life {
 
     /// What follows "the worker did not accept a connection within 30 s".
     pub(super) fn diagnosis(&self) -> String {
-        let told = match &self.place {
-            Place::Socket(path) => format!("PORT={}", path.display()),
-            Place::Port(port) => format!("PORT={port}"),
-        };
+        let told = format!("{}={}", self.variable, self.place.as_text().to_string_lossy());
         if self.elsewhere.is_empty() {
             return format!(" on {told}");
         }
@@ -157,7 +177,10 @@ impl Life {
             _ => "ports",
         };
         let ports = ports.join(", ");
-        Some(format!("your program is alive but listens on TCP {noun} {ports}, not on PORT ({told})"))
+        Some(format!(
+            "your program is alive but listens on TCP {noun} {ports}, not on {} ({told})",
+            self.variable
+        ))
     }
 
     /// Ends what an ended process has left: the rest of its group, its other descendants, its output, its address.
@@ -185,12 +208,23 @@ impl Life {
         timeout(within, captured).await.is_ok()
     }
 
+    /// What it has started and is alive.
+    fn left_behind(&self) -> Vec<Process> {
+        let mut left = proc::left_behind(&self.kin.tag, self.pid, self.kin.started);
+        for process in self.family.iter().filter(|process| proc::is_alive(process)) {
+            if !left.iter().any(|found| found.pid == process.pid) {
+                left.push(*process);
+            }
+        }
+        left
+    }
+
     async fn end_those_left(&self, drain: &Drain) {
         let mut pause = Duration::from_millis(1);
         let mut kills = 0;
         let mut asked = false;
         loop {
-            let left = proc::left_behind(&self.tag, self.pid, self.started);
+            let left = self.left_behind();
             if left.is_empty() {
                 return;
             }
@@ -220,7 +254,7 @@ impl Life {
     }
 
     fn finish(&mut self) {
-        give_back(&self.house, &self.place);
+        self.place.give_back(&self.house.sockets);
         self.house.group_ended(self.pid);
         super::spawn::forget(self.pid);
         self.settled = true;
@@ -231,9 +265,8 @@ impl Drop for Life {
     /// The last resort, when the slot's task is dropped in the middle of a life.
     fn drop(&mut self) {
         if !self.settled {
-            linux::kill_group(self.pid);
-            let left = proc::left_behind(&self.tag, self.pid, self.started);
-            left.iter().for_each(|process| linux::kill_process(process.pid));
+            self.kill();
+            self.left_behind().iter().for_each(|process| linux::kill_process(process.pid));
             self.finish();
         }
     }
@@ -245,14 +278,27 @@ pub(super) async fn ended(child: &mut Child) -> Exit {
     child.wait().await.map_or(Exit::Lost, Exit::from)
 }
 
-fn give_back(house: &House, place: &Place) {
-    match place {
-        Place::Socket(path) => remove(path),
-        Place::Port(port) => house.sockets.return_port(*port),
+/// Begins to read what a process prints.
+fn capture(
+    plan: &ApplicationPlan,
+    house: &House,
+    slot: usize,
+    pid: u32,
+    outputs: [OwnedFd; 2],
+    stop: &CancellationToken,
+) -> (Arc<Output>, JoinSet<std::io::Result<()>>) {
+    let pipes = outputs.map(Arc::new);
+    let output = Output::new([&pipes[0], &pipes[1]], plan.logs.is_some());
+    let [out, err] = pipes;
+    let sources = [(out, Stream::Out), (err, Stream::Err)].map(|(pipe, stream)| Source {
+        pipe,
+        stream,
+        voice: house.console.voice(&format!("{}.{slot}", plan.name), slot, stream),
+    });
+    let logs = plan.logs.as_ref().map(|logs| (logs, &house.logs));
+    let mut captures = JoinSet::new();
+    for capture in Capture::all(sources, &output, logs, pid, stop) {
+        captures.spawn(capture.run());
     }
-}
-
-fn remove(socket: &PathBuf) {
-    // A worker that ends in order has removed it itself.
-    let _ = std::fs::remove_file(socket);
+    (output, captures)
 }

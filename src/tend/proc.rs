@@ -79,19 +79,70 @@ pub(super) fn left_behind(tag: &str, group: u32, since: u64) -> Vec<Process> {
 
 /// The living descendants of a process, without itself.
 pub(super) fn descendants(of: u32) -> Vec<u32> {
+    family(of).into_iter().map(|process| process.pid).collect()
+}
+
+/// The same with all that is known of them.
+pub(super) fn family(of: u32) -> Vec<Process> {
     let all = processes();
+    let children = |parent| all.iter().filter(move |process| process.parent == parent && !process.zombie);
+    let mut found = children(of).copied().collect::<Vec<_>>();
+    let mut next = 0;
+    while let Some(parent) = found.get(next).map(|process| process.pid) {
+        found.extend(children(parent));
+        next += 1;
+    }
+    found
+}
+
+/// Whether this very process is alive, and not another that got its number.
+pub(super) fn is_alive(known: &Process) -> bool {
+    process(known.pid).is_some_and(|process| process.started == known.started && !process.zombie)
+}
+
+/// The resident memory of a process and its descendants together; what they share counts for each of them.
+pub(super) fn resident_bytes(of: u32) -> u64 {
     let mut found = vec![of];
     let mut next = 0;
     while let Some(&parent) = found.get(next) {
-        found.extend(
-            all.iter()
-                .filter(|process| process.parent == parent && !process.zombie)
-                .map(|process| process.pid),
-        );
+        match children(parent) {
+            Some(children) => found.extend(children),
+            None if next == 0 => {
+                found.extend(descendants(of));
+                break;
+            }
+            None => {}
+        }
         next += 1;
     }
-    found.remove(0);
-    found
+    found.into_iter().filter_map(resident_bytes_of).sum()
+}
+
+/// The children of all threads of a process, without a look at all processes of the machine; None if it is gone, or the
+/// kernel does not tell.
+fn children(of: u32) -> Option<Vec<u32>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{of}/task")).ok()?.flatten() {
+        let children = match fs::read_to_string(thread.path().join("children")) {
+            Ok(children) => children,
+            // The thread has ended meanwhile.
+            Err(_) if !thread.path().exists() => continue,
+            Err(_) => return None,
+        };
+        found.extend(children.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Some(found)
+}
+
+fn resident_bytes_of(pid: u32) -> Option<u64> {
+    // The name of the program is in there, too, whatever its bytes.
+    parse_resident(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/status")).ok()?))
+}
+
+fn parse_resident(status: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib = value.trim().strip_suffix("kB")?.trim_end().parse::<u64>().ok()?;
+    kib.checked_mul(1024)
 }
 
 /// Children of this process that have ended and are not waited for.
@@ -106,45 +157,71 @@ pub(super) fn ended_children() -> Vec<u32> {
 
 /// The TCP ports these processes listen on, in order.
 pub(super) fn listening_ports(processes: &[u32]) -> Vec<u16> {
-    let sockets = processes.iter().flat_map(|&pid| sockets_of(pid)).collect::<HashSet<_>>();
-    let mut ports = ["/proc/net/tcp", "/proc/net/tcp6"]
+    let sockets = processes.iter().filter_map(|&pid| sockets_of(pid)).flatten().collect::<HashSet<_>>();
+    let mut ports = listeners()
         .into_iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|table| table.lines().filter_map(parse_listener).collect::<Vec<_>>())
-        .filter(|(inode, _)| sockets.contains(inode))
-        .map(|(_, port)| port)
+        .filter(|listener| sockets.contains(&listener.inode))
+        .map(|listener| listener.port)
         .collect::<Vec<_>>();
     ports.sort_unstable();
     ports.dedup();
     ports
 }
 
-/// The inodes of the sockets a process has open.
-fn sockets_of(pid: u32) -> Vec<u64> {
-    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
-    descriptors
+/// The inodes of the sockets a process has open; none if we may not look, or it has gone.
+pub(super) fn sockets_of(pid: u32) -> Option<Vec<u64>> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let inodes = descriptors
         .flatten()
         .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
         .filter_map(|target: PathBuf| {
             target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
         })
+        .collect();
+    Some(inodes)
+}
+
+/// The name of the program a process runs, as the kernel has it.
+pub(super) fn program(pid: u32) -> Option<String> {
+    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+}
+
+/// The lines of the tables of TCP sockets that are about listeners.
+pub(super) fn listeners() -> Vec<Listener> {
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .into_iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|table| table.lines().filter_map(parse_listener).collect::<Vec<_>>())
         .collect()
 }
 
-/// The inode and port of a line of /proc/net/tcp, if that socket listens.
-fn parse_listener(line: &str) -> Option<(u64, u16)> {
+/// A socket that listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listener {
+    pub(super) inode: u64,
+    /// In hexadecimal, each four bytes in the order of the machine: 8 digits for IPv4, 32 for IPv6.
+    pub(super) address: Box<str>,
+    pub(super) port: u16,
+}
+
+fn parse_listener(line: &str) -> Option<Listener> {
     const LISTEN: &str = "0A";
     let fields = line.split_ascii_whitespace().collect::<Vec<_>>();
     if *fields.get(3)? != LISTEN {
         return None;
     }
-    let port = u16::from_str_radix(fields.get(1)?.rsplit_once(':')?.1, 16).ok()?;
-    Some((fields.get(9)?.parse().ok()?, port))
+    let (address, port) = fields.get(1)?.rsplit_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some(Listener { inode: fields.get(9)?.parse().ok()?, address: address.into(), port })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Process, listening_ports, parse_listener, parse_stat, process};
+    use super::{
+        Listener, Process, children, listening_ports, parse_listener, parse_resident, parse_stat, process,
+        resident_bytes, resident_bytes_of,
+    };
 
     #[test]
     fn a_process_is_read_whatever_its_name() {
@@ -161,7 +238,8 @@ mod tests {
                 "0: 0100007F:0BB8 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 0 0 4242 1 x"
             )
         };
-        assert_eq!(parse_listener(&line("0A")), Some((4242, 3000)));
+        let listener = Listener { inode: 4242, address: "0100007F".into(), port: 3000 };
+        assert_eq!(parse_listener(&line("0A")), Some(listener));
         assert_eq!(parse_listener(&line("01")), None);
         assert_eq!(parse_listener("  sl  local_address rem_address   st"), None);
     }
@@ -172,5 +250,43 @@ mod tests {
         let own = std::process::id();
         assert!(process(own).is_some_and(|process| !process.zombie));
         assert!(listening_ports(&[own]).contains(&listener.local_addr().unwrap().port()));
+    }
+
+    #[test]
+    fn resident_memory_is_read_from_its_line() {
+        for (status, bytes) in [
+            ("Name:\tnode\nVmHWM:\t 9 kB\nVmRSS:\t    2048 kB\nThreads:\t1\n", Some(2 * 1024 * 1024)),
+            ("Name:\tkthreadd\n", None),
+            ("VmRSS:\t99999999999999999999 kB\n", None),
+        ] {
+            assert_eq!(parse_resident(status), bytes, "{status}");
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test is the owner and waits for its end")]
+    fn the_memory_of_descendants_counts() {
+        // It has a child until its input ends.
+        let mut shell = std::process::Command::new("sh")
+            .args(["-c", "cat; true"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let pid = shell.id();
+        let shows_up = loop {
+            let alone = resident_bytes_of(pid).unwrap_or_default();
+            if alone > 0 && resident_bytes(pid) >= alone + 64 * 1024 && children(pid).is_some() {
+                break true;
+            }
+            if std::time::Instant::now() > deadline {
+                break false;
+            }
+            std::thread::yield_now();
+        };
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert!(shows_up);
+        assert_eq!(resident_bytes(pid), 0);
     }
 }

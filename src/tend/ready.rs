@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
 
-use super::spawn::Place;
+use super::place::Place;
 use crate::base::address::Address;
 
 /// A Node worker needs 30 ms or more; the first looks are for those that are faster.
@@ -71,7 +71,7 @@ async fn connect(address: &Address) -> io::Result<()> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::spawn::Place;
+    use super::super::place::Place;
     use super::{candidates, probe, until_one_answers};
     use crate::base::address::Address;
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::application::Application;
+use super::gate::Gate;
 use super::house::House;
+use super::succession::Succession;
 use super::worker::Slot;
 use super::{ApplicationPlan, Progress};
 use crate::base::drain::Drain;
@@ -22,20 +25,30 @@ pub(crate) async fn tend(
     plan: ApplicationPlan,
     pool: Arc<Pool>,
     house: Arc<House>,
+    gate: Option<Arc<Gate>>,
     drain: Drain,
     progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) {
     let slots = pool.settings().slots;
-    let application = Arc::new(Application::new(plan, pool, house, drain, progress));
+    let (sender, mut successions) = mpsc::unbounded_channel();
+    let application = Arc::new(Application::new(plan, pool, house, gate, drain, sender, progress));
     let mut tasks = JoinSet::new();
     for slot in 0..slots {
         tasks.spawn(Slot::new(Arc::clone(&application), slot).run());
     }
     let all_ended = async {
-        while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                let application = &application.plan.name;
-                tracing::error!(%error, application, "a slot is lost; its worker was killed and is not replaced");
+        while !tasks.is_empty() {
+            tokio::select! {
+                biased;
+                Some(Succession { slot, forebear }) = successions.recv() => {
+                    tasks.spawn(Slot::heir(Arc::clone(&application), slot, forebear).run());
+                }
+                ended = tasks.join_next() => {
+                    if let Some(Err(error)) = ended {
+                        let application = &application.plan.name;
+                        tracing::error!(%error, application, "a slot is lost; its worker was killed and is not replaced");
+                    }
+                }
             }
         }
     };

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::base::address::MAX_UNIX_PATH_BYTES;
 
@@ -16,12 +17,45 @@ pub(super) const FOLDER_PREFIX: &str = "ostler-";
 /// The longest name a socket gets in its folder: `/`, 20 digits, `.sock`.
 const LONGEST_NAME_BYTES: usize = 26;
 
+/// Ports that are tried before the kernel is asked for one.
+const ATTEMPTS: u32 = 64;
+
+/// Ports that the kernel gives to nobody by itself. Between our look at a port and the worker's, any connection of the
+/// machine may get one of the others as its own end.
+#[derive(Debug)]
+struct Quiet {
+    least: u16,
+    /// How many from there.
+    count: u16,
+}
+
+impl Quiet {
+    const LEAST: u16 = 10_000;
+    const FEW: u16 = 1000;
+
+    fn below_ephemeral() -> Quiet {
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        let first = range.split_ascii_whitespace().next().and_then(|first| first.parse::<u16>().ok());
+        Quiet { least: Quiet::LEAST, count: first.unwrap_or(0).saturating_sub(Quiet::LEAST) }
+    }
+
+    /// One at random; None where nearly all ports are the kernel's.
+    fn port(&self) -> Option<u16> {
+        let random = getrandom::u32().ok()?;
+        let offset = u16::try_from(random % u32::from(self.count.max(1))).ok()?;
+        (self.count >= Quiet::FEW).then(|| self.least + offset)
+    }
+}
+
 /// A folder only we can enter, and the ports handed out; removed on drop.
 #[derive(Debug)]
 pub(crate) struct SocketFolder {
     path: PathBuf,
     next: AtomicU64,
     ports: Mutex<HashSet<u16>>,
+    /// Rings when a port was given back.
+    returned: Notify,
+    quiet: Quiet,
 }
 
 impl SocketFolder {
@@ -51,7 +85,13 @@ impl SocketFolder {
             return Err(io::Error::new(io::ErrorKind::InvalidFilename, "too long for a socket path"));
         }
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(SocketFolder { path, next: AtomicU64::new(0), ports: Mutex::default() })
+        Ok(SocketFolder {
+            path,
+            next: AtomicU64::new(0),
+            ports: Mutex::default(),
+            returned: Notify::new(),
+            quiet: Quiet::below_ephemeral(),
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -68,6 +108,16 @@ impl SocketFolder {
     /// # Errors
     /// If the kernel has no port left.
     pub(crate) fn free_port(&self) -> io::Result<u16> {
+        for _ in 0..ATTEMPTS {
+            let Some(port) = self.quiet.port() else { break };
+            if !self.ports.lock().insert(port) {
+                continue;
+            }
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(port);
+            }
+            self.return_port(port);
+        }
         // Held until one is found, so that the kernel does not offer the same one again.
         let mut refused = Vec::new();
         loop {
@@ -80,8 +130,39 @@ impl SocketFolder {
         }
     }
 
+    /// This very port, if nobody listens on it.
+    ///
+    /// # Errors
+    /// Who has it, as a whole sentence.
+    pub(super) fn claim(&self, port: u16) -> Result<(), String> {
+        if !self.ports.lock().insert(port) {
+            return Err(format!("TCP port {port}, which is set for this program, is another worker's"));
+        }
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop).map_err(|error| {
+            self.return_port(port);
+            match error.kind() {
+                io::ErrorKind::AddrInUse => {
+                    format!("another program already listens on TCP port {port}, which is set for this one")
+                }
+                _ => format!("TCP port {port}, which is set for this program, cannot be used: {error}"),
+            }
+        })
+    }
+
     pub(crate) fn return_port(&self, port: u16) {
         self.ports.lock().remove(&port);
+        self.returned.notify_waiters();
+    }
+
+    /// Waits until no worker of ours has this port.
+    pub(super) async fn returned(&self, port: u16) {
+        loop {
+            let rung = self.returned.notified();
+            if !self.ports.lock().contains(&port) {
+                return;
+            }
+            rung.await;
+        }
     }
 }
 
@@ -104,7 +185,7 @@ mod tests {
     use std::collections::HashSet;
     use std::os::unix::fs::PermissionsExt;
 
-    use super::SocketFolder;
+    use super::{Quiet, SocketFolder};
     use crate::base::address::MAX_UNIX_PATH_BYTES;
 
     #[test]
@@ -118,6 +199,33 @@ mod tests {
         std::fs::write(&socket, "").unwrap();
         drop(folder);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_set_is_claimed_once_and_only_while_nobody_has_it() {
+        let folder = SocketFolder::create().unwrap();
+        let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = stranger.local_addr().unwrap().port();
+        let why = folder.claim(port).unwrap_err();
+        assert!(why.contains("already listens") && why.contains(&port.to_string()), "{why}");
+        drop(stranger);
+        folder.claim(port).unwrap();
+        let why = folder.claim(port).unwrap_err();
+        assert!(why.contains("another worker's"), "{why}");
+        let ((), ()) = tokio::join!(folder.returned(port), async { folder.return_port(port) });
+        folder.claim(port).unwrap();
+    }
+
+    #[test]
+    fn ports_lie_where_no_connection_of_others_gets_one_by_itself() {
+        for (count, ours) in [(20_000, true), (1000, true), (999, false), (0, false)] {
+            let quiet = Quiet { least: 10_000, count };
+            for _ in 0..50 {
+                let port = quiet.port();
+                assert_eq!(port.is_some(), ours);
+                assert!(port.is_none_or(|port| (10_000..10_000 + count).contains(&port)), "{port:?}");
+            }
+        }
     }
 
     #[test]

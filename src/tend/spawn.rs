@@ -11,6 +11,7 @@ use std::process::Stdio;
 use parking_lot::Mutex;
 use tokio::process::{Child, Command};
 
+use super::place::{Place, Secret};
 use super::{ApplicationPlan, Transport, linux, proc};
 
 /// A program and its arguments, already split; no shell is involved.
@@ -80,30 +81,6 @@ fn local_programs(folder: &Path) -> PathBuf {
     folder.join("node_modules/.bin")
 }
 
-/// Where one worker is to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    Socket(PathBuf),
-    Port(u16),
-}
-
-impl Place {
-    fn port_variable(&self) -> OsString {
-        match self {
-            Place::Socket(path) => path.clone().into_os_string(),
-            Place::Port(port) => port.to_string().into(),
-        }
-    }
-
-    fn fill_in(&self, argument: &str) -> OsString {
-        match self {
-            Place::Port(port) => argument.replace("{port}", &port.to_string()).into(),
-            // Our folders are named in UTF-8 unless XDG_RUNTIME_DIR is not; then this argument names another place.
-            Place::Socket(path) => argument.replace("{socket}", &path.to_string_lossy()).into(),
-        }
-    }
-}
-
 impl ApplicationPlan {
     /// Whether there is a program to run, before anything is started.
     pub(crate) fn find_program(&self) -> Result<PathBuf, CommandNotFound> {
@@ -123,9 +100,8 @@ impl ApplicationPlan {
     }
 
     /// What is set for a worker beyond the environment of the host; later entries win.
-    fn variables(&self, slot: usize, place: &Place, tag: &str) -> Vec<(OsString, OsString)> {
-        let mut variables =
-            self.environment.iter().map(|(name, value)| (name.into(), value.into())).collect::<Vec<_>>();
+    fn variables(&self, slot: usize, start: &Start<'_>) -> Vec<(OsString, OsString)> {
+        let mut variables = start.place.configured(&self.environment, &self.telling);
         let local = local_programs(&self.working_directory);
         let path = self.search_path();
         let folders = std::iter::once(local.clone()).chain(std::env::split_paths(&path));
@@ -135,14 +111,22 @@ impl ApplicationPlan {
         {
             variables.push(("PATH".into(), path));
         }
+        variables.extend(start.place.told(&self.environment, &self.telling));
+        variables.extend(start.secret.map(|secret| (secret.variable.into(), secret.value.clone().into())));
         variables.extend([
-            ("PORT".into(), place.port_variable()),
             ("OSTLER_VERSION".into(), env!("CARGO_PKG_VERSION").into()),
             ("OSTLER_WORKER".into(), slot.to_string().into()),
-            (proc::TAG.into(), tag.into()),
+            (proc::TAG.into(), start.tag.into()),
         ]);
         variables
     }
+}
+
+/// What is one process's own.
+pub(super) struct Start<'a> {
+    pub(super) place: &'a Place,
+    pub(super) tag: &'a str,
+    pub(super) secret: Option<&'a Secret>,
 }
 
 /// A process that was just started, leader of a group with its own pid as number.
@@ -151,37 +135,35 @@ pub(super) struct Spawned {
     pub(super) pid: u32,
     /// As in [`proc::Process`].
     pub(super) started: u64,
-    pub(super) stdout: OwnedFd,
-    pub(super) stderr: OwnedFd,
+    /// None if it has none.
+    pub(super) outputs: Option<[OwnedFd; 2]>,
 }
 
 /// Starts a worker. For the one thread that lives as long as the host: the worker dies with it.
 ///
 /// # Errors
 /// If there is no such program or it cannot be started; the text is a whole sentence.
-pub(super) fn spawn(
-    plan: &ApplicationPlan,
-    slot: usize,
-    place: &Place,
-    tag: &str,
-) -> Result<Spawned, String> {
+pub(super) fn spawn(plan: &ApplicationPlan, slot: usize, its: &Start<'_>) -> Result<Spawned, String> {
     let program = plan.find_program().map_err(|error| error.to_string())?;
     let mut command = Command::new(&program);
     command
-        .args(plan.command.args.iter().map(|argument| place.fill_in(argument)))
-        .current_dir(&plan.working_directory)
-        .env_remove("PORT");
+        .args(plan.command.args.iter().map(|argument| its.place.fill_in(argument, &plan.telling)))
+        .current_dir(&plan.working_directory);
+    if !plan.telling.gives_way {
+        command.env_remove("PORT");
+    }
     // What another host tells its workers is not for ours.
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"IISNODE_")) {
             command.env_remove(name);
         }
     }
+    let output = || if plan.is_mute { Stdio::null() } else { Stdio::piped() };
     command
-        .envs(plan.variables(slot, place, tag))
+        .envs(plan.variables(slot, its))
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(output())
+        .stderr(output())
         .process_group(0)
         .kill_on_drop(true);
     linux::die_with_parent(&mut command);
@@ -197,9 +179,22 @@ fn start(command: &mut Command) -> io::Result<Spawned> {
     ours.insert(pid);
     drop(ours);
     let started = proc::process(pid).map_or(0, |process| process.started);
-    let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
-    let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?.into_owned_fd()?;
-    Ok(Spawned { child, pid, started, stdout, stderr })
+    let outputs = take_outputs(&mut child).or_else(|error| give_up(pid, error))?;
+    Ok(Spawned { child, pid, started, outputs })
+}
+
+fn take_outputs(child: &mut Child) -> io::Result<Option<[OwnedFd; 2]>> {
+    match (child.stdout.take(), child.stderr.take()) {
+        (Some(out), Some(err)) => Ok(Some([out.into_owned_fd()?, err.into_owned_fd()?])),
+        _ => Ok(None),
+    }
+}
+
+/// Ends a process that nobody will hear of.
+fn give_up<T>(pid: u32, why: io::Error) -> io::Result<T> {
+    linux::kill_group(pid);
+    forget(pid);
+    Err(why)
 }
 
 /// Starts this program again as the keeper, with a pipe to tell it things.
@@ -245,11 +240,23 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::super::{ApplicationPlan, Transport};
-    use super::{CommandLine, CommandNotFound, Place};
+    use super::{CommandLine, CommandNotFound, OURS, Place, Secret, Spawned, Start, give_up, io, start};
 
     fn command(words: &[&str]) -> CommandLine {
         let mut words = words.iter().map(ToString::to_string);
         CommandLine { program: words.next().unwrap(), args: words.collect() }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_given_up_leaves_no_process_and_no_note_of_it() {
+        let mut command = tokio::process::Command::new("sleep");
+        command.arg("100").process_group(0).kill_on_drop(true);
+        let Spawned { mut child, pid, .. } = start(&mut command).unwrap();
+        assert!(OURS.lock().contains(&pid));
+        let outcome: io::Result<()> = give_up(pid, io::ErrorKind::Other.into());
+        assert!(outcome.is_err() && !OURS.lock().contains(&pid));
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), child.wait()).await;
+        assert!(ended.is_ok_and(|ended| !ended.unwrap().success()));
     }
 
     #[test]
@@ -261,8 +268,6 @@ mod tests {
         ] {
             assert_eq!(command(&words).implied_transport(), transport);
         }
-        assert_eq!(Place::Port(81).fill_in("a{port}b{socket}"), "a81b{socket}");
-        assert_eq!(Place::Socket("/s".into()).fill_in("{socket}:{port}"), "/s:{port}");
     }
 
     #[test]
@@ -287,12 +292,15 @@ mod tests {
     fn a_worker_is_told_its_address_its_number_and_its_host() {
         let mut plan = ApplicationPlan::new("a".to_owned(), command(&["x"]), Path::new("/none").to_owned());
         plan.environment = vec![("PORT".to_owned(), "80".to_owned()), ("A".to_owned(), "b".to_owned())];
-        let variables = plan.variables(3, &Place::Port(81), "tag/1");
+        let secret = Secret { variable: "TOKEN", value: "s".to_owned(), line: "X-Token: s\r\n".to_owned() };
+        let start = Start { place: &Place::Port(81), tag: "tag/1", secret: Some(&secret) };
+        let variables = plan.variables(3, &start);
         let value = |name: &str| {
             variables.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.to_str().unwrap())
         };
         assert_eq!(value("PORT"), Some("81"));
         assert_eq!(value("A"), Some("b"));
+        assert_eq!(value("TOKEN"), Some("s"));
         assert_eq!(value("OSTLER_WORKER"), Some("3"));
         assert_eq!(value("OSTLER_HOST"), Some("tag/1"));
         assert_eq!(value("OSTLER_VERSION"), Some(env!("CARGO_PKG_VERSION")));

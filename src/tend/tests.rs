@@ -1,5 +1,10 @@
 //! Real processes: what only they can show.
 
+mod leaving;
+mod losing;
+mod replacing;
+mod starting;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +14,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::gate::Gate;
 use super::house::House;
 use super::{
     ApplicationPlan, CommandLine, CommandNotFound, Exit, Progress, RestartLimits, proc, tend, watch_upstreams,
 };
 use crate::base::address::Address;
 use crate::base::drain::Drain;
-use crate::logs::LogPlan;
 use crate::logs::console::Console;
+use crate::logs::{LogNaming, LogPlan};
 use crate::pool::{NoLease, Pool, PoolSettings};
 
 /// Far longer than anything here takes; reached only when it fails.
@@ -53,14 +59,16 @@ impl Application {
             queue_timeout: LONG,
             start_timeout: LONG,
             opens_complete: false,
+            balancing: crate::pool::Balancing::default(),
         });
         let console = Console::new(std::io::sink(), std::io::sink(), [false; 2]);
         let house = Arc::new(House::without_keeper(console).unwrap());
+        let gate = plan.rapid_fails_per_minute.map(|limit| Arc::new(Gate::new(limit)));
         let drain = Drain::new(Duration::from_secs(30));
         let (sender, progress) = mpsc::channel(100);
         let tell = move |progress| sender.try_send(progress).expect("somebody listens");
         #[expect(clippy::disallowed_methods, reason = "the test is the owner and ends it in `end`")]
-        let task = tokio::spawn(tend(plan, Arc::clone(&pool), house, drain.clone(), Box::new(tell)));
+        let task = tokio::spawn(tend(plan, Arc::clone(&pool), house, gate, drain.clone(), Box::new(tell)));
         Application { pool, drain, progress, task, folder }
     }
 
@@ -92,6 +100,28 @@ impl Application {
         tokio::time::timeout(LONG, self.task).await.expect("it does not end").unwrap();
         assert!(matches!(self.pool.lease().await, Err(NoLease::Stopping)));
         begun.elapsed()
+    }
+
+    /// What a worker has written into a file of its folder.
+    async fn text_in(&self, file: &str) -> String {
+        let path = self.path(file);
+        eventually(|| std::fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')))
+            .await
+            .trim()
+            .to_owned()
+    }
+
+    /// How many lines a file of the folder has.
+    fn lines_in(&self, file: &str) -> usize {
+        std::fs::read_to_string(self.path(file)).map_or(0, |text| text.lines().count())
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    fn touch(&self, file: &str) {
+        std::fs::write(self.path(file), "").unwrap();
     }
 
     /// The number a worker has written into a file of its folder.
@@ -307,6 +337,7 @@ async fn a_server_that_already_runs_is_used_while_it_answers() {
         queue_timeout: LONG,
         start_timeout: LONG,
         opens_complete: false,
+        balancing: crate::pool::Balancing::default(),
     });
     let drain = Drain::new(LONG);
     let mut task = tokio::task::JoinSet::new();
@@ -335,6 +366,7 @@ async fn a_server_that_already_runs_is_used_while_it_answers() {
 async fn what_a_worker_printed_is_in_its_log_files_when_it_has_ended() {
     let directory = tempfile::tempdir().unwrap();
     let logs = LogPlan {
+        naming: LogNaming::Iisnode,
         directory: directory.path().join("logs"),
         max_file_bytes: 128 * 1024,
         max_total_bytes: 1024 * 1024,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::ready;
 use crate::base::address::Address;
 use crate::base::drain::Drain;
-use crate::pool::{Outlook, Pool, WorkerId};
+use crate::pool::{Outlook, Pool};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl Upstreams {
                 () = self.drain.requested() => return,
                 () = self.until_it_answers(slot, address) => {}
             }
-            let worker = self.pool.worker(WorkerId::next(), slot, None, address.clone(), None);
+            let worker = self.pool.worker(slot, address.clone(), None);
             self.pool.publish(Arc::clone(&worker));
             self.pool.announce(Outlook::Expected);
             let unreachable = async {

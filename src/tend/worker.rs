@@ -1,4 +1,5 @@
-//! Tends one slot: waits for what happens to its worker, asks `state` what that means, and does it.
+//! Tends one slot: asks `state` what an event means, and does it. What it waits for is in `events`, what follows the end of
+//! a worker in `aftermath`.
 //!
 //! Decides nothing that `state` and `budget` decide. The slot owns everything its worker owns: the process, its group,
 //! its output, its address. A slot whose task ends has nothing left behind.
@@ -7,68 +8,108 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::Instant;
 
 use super::application::Application;
 use super::budget::Budget;
-use super::life::{Life, ended};
-use super::outlook::is_hopeful;
-use super::spawn::CommandNotFound;
-use super::state::{Bounds, Effect, Event, Pressure, StartFailure, WorkerState, step};
-use super::{Progress, ready};
-use crate::pool::journal;
-use crate::pool::{Worker, WorkerId};
+use super::life::Life;
+use super::outlook::{Record, hope};
+use super::state::{Bounds, DrainCause, Effect, Event, WorkerState, step};
+use super::succession::{Forebear, Heir, Service};
+use super::{Progress, Retrying, approach, goodbye};
+use crate::pool::WorkerProcess;
 
 /// From SIGTERM to SIGKILL for a worker whose requests took all the grace there was.
-const LAST_WORD: Duration = Duration::from_millis(500);
+pub(super) const LAST_WORD: Duration = Duration::from_millis(500);
 /// What the kernel may take to end a process that was sent SIGKILL.
 const REAP: Duration = Duration::from_secs(5);
-/// Who starts waits this long for those who start before it; one that hangs must not hold up the others.
-const TURN: Duration = Duration::from_secs(2);
-/// A worker that has not answered by then may never; while it does not, it is looked at again at twice the age.
-const FIRST_LOOK: Duration = Duration::from_secs(2);
-/// A process that refuses connections is often about to end; its exit tells more than the refusal.
-const EXIT_IS_NEAR: Duration = Duration::from_millis(50);
+/// A worker that was ready, lives and refuses connections is about to listen again, as reloaders do, or never will.
+const RETURN: Duration = Duration::from_secs(10);
 
 pub(super) struct Slot {
-    application: Arc<Application>,
-    number: usize,
-    state: WorkerState,
+    pub(super) application: Arc<Application>,
+    pub(super) number: usize,
+    pub(super) state: WorkerState,
     bounds: Bounds,
-    budget: Budget,
-    life: Option<Life>,
+    pub(super) budget: Budget,
+    pub(super) life: Option<Life>,
     /// The turn to start, given back when the start is over.
-    turn: Option<OwnedSemaphorePermit>,
-    /// The last attempt did not lead to a ready worker.
-    failing: bool,
+    pub(super) turn: Option<OwnedSemaphorePermit>,
+    pub(super) record: Record,
     /// How the last worker ended, in one sentence.
-    ending: Option<Ending>,
+    pub(super) ending: Option<Ending>,
+    /// A worker of this slot has been ready.
+    pub(super) ever_ready: bool,
+    pub(super) service: Service,
+    /// Whose place this one is to take.
+    pub(super) forebear: Option<Forebear>,
+    /// Cancelled when nothing is left of whom this one has replaced: one at a time.
+    pub(super) predecessor: Option<tokio_util::sync::CancellationToken>,
+    pub(super) succession: Line,
 }
 
-struct Ending {
-    pid: Option<u32>,
+/// The way to an heir.
+#[derive(Default)]
+pub(super) struct Line {
+    /// One that is starting.
+    pub(super) heir: Option<Heir>,
+    /// The worker is worn out.
+    pub(super) is_worn: bool,
+    /// Heirs that did not start.
+    pub(super) failures: u32,
+    /// When the next one may start.
+    pub(super) not_before: Option<Instant>,
+    /// When a worn worker ends at the latest so that another can take its port; none if it need not end first.
+    pub(super) renew_by: Option<Instant>,
+    /// The worker was asked to end so that another can take its port.
+    pub(super) is_renewing: bool,
+}
+
+pub(super) struct Ending {
+    pub(super) pid: Option<u32>,
     /// None if it was never ready.
-    served: Option<Duration>,
-    why: String,
+    pub(super) served: Option<Duration>,
+    pub(super) why: String,
+    /// What a hanging worker did, in words that follow "the worker".
+    pub(super) hung: Option<String>,
 }
 
 impl Slot {
     pub(super) fn new(application: Arc<Application>, number: usize) -> Slot {
-        let bounds =
-            Bounds { start_timeout: application.plan.start_timeout, last_word: LAST_WORD, reap: REAP };
-        let budget = Budget::new(application.plan.restarts);
-        let state = WorkerState::BackingOff { until: Instant::now() };
-        Slot {
+        let plan = &application.plan;
+        let bounds = Bounds {
+            start_timeout: plan.start_timeout,
+            return_timeout: RETURN,
+            grace: plan.grace,
+            last_word: LAST_WORD,
+            reap: REAP,
+        };
+        let budget = Budget::new(plan.restarts);
+        let mut slot = Slot {
             application,
             number,
-            state,
+            state: WorkerState::BackingOff { until: Instant::now() },
             bounds,
             budget,
             life: None,
             turn: None,
-            failing: false,
+            record: Record::default(),
             ending: None,
-        }
+            ever_ready: false,
+            service: Service::new(),
+            forebear: None,
+            predecessor: None,
+            succession: Line::default(),
+        };
+        slot.refill_attempts();
+        slot
+    }
+
+    /// A slot that takes the place of one whose worker is worn out, if it can.
+    pub(super) fn heir(application: Arc<Application>, number: usize, forebear: Forebear) -> Slot {
+        let predecessor = Some(forebear.gone.clone());
+        let forebear = Some(forebear);
+        Slot { forebear, predecessor, ever_ready: true, ..Slot::new(application, number) }
     }
 
     pub(super) async fn run(mut self) {
@@ -89,110 +130,6 @@ impl Slot {
         }
     }
 
-    /// Waits for the next thing to happen; None when the slot is to stay empty.
-    async fn next_event(&mut self) -> Option<Event> {
-        let drain = self.application.drain.clone();
-        match (&self.state, &mut self.life) {
-            (WorkerState::BackingOff { until }, _) => {
-                let turns = Arc::clone(&self.application.turns);
-                let turn = async {
-                    sleep_until(*until).await;
-                    timeout(TURN, turns.acquire_owned()).await
-                };
-                Some(tokio::select! {
-                    biased;
-                    () = drain.requested() => self.drain_requested(),
-                    turn = turn => {
-                        self.turn = turn.ok().and_then(Result::ok);
-                        Event::Tick
-                    }
-                })
-            }
-            (WorkerState::Starting { since, until }, Some(life)) => {
-                let look = *since + life.next_look.unwrap_or(FIRST_LOOK);
-                Some(tokio::select! {
-                    biased;
-                    () = drain.requested() => self.drain_requested(),
-                    exit = ended(&mut life.child) => Event::Exited(exit),
-                    address = ready::until_one_answers(&life.candidates) => {
-                        life.address = Some(address);
-                        Event::Answered
-                    }
-                    () = sleep_until(look.min(*until)) => {
-                        life.next_look = Some((look - *since) * 2);
-                        life.diagnose();
-                        self.application.pool.journal().diagnose(self.number, life.suspicion());
-                        Event::Tick
-                    }
-                })
-            }
-            (WorkerState::Ready { .. }, Some(life)) => {
-                let Some(worker) = life.workers.last().cloned() else { return Some(Event::Unreachable) };
-                Some(tokio::select! {
-                    biased;
-                    () = drain.requested() => self.drain_requested(),
-                    exit = ended(&mut life.child) => Event::Exited(exit),
-                    () = refuses(&worker) => tokio::select! {
-                        biased;
-                        exit = ended(&mut life.child) => Event::Exited(exit),
-                        () = sleep(EXIT_IS_NEAR) => Event::Unreachable,
-                    },
-                })
-            }
-            (WorkerState::Draining { until, pressure, .. }, Some(life)) => {
-                let (until, pressure) = (*until, *pressure);
-                let workers = life.workers.clone();
-                let idle = async {
-                    for worker in &workers {
-                        worker.drained().await;
-                    }
-                };
-                Some(tokio::select! {
-                    biased;
-                    exit = ended(&mut life.child) => Event::Exited(exit),
-                    () = idle, if pressure == Pressure::Waiting => Event::Idle,
-                    () = sleep_until(until) => Event::Tick,
-                    () = drain.overdue(), if pressure != Pressure::Killed => Event::Hurried,
-                })
-            }
-            (WorkerState::Stopped { .. } | WorkerState::Failed { .. }, _) => self.restart(),
-            // The spawn failed without saying so; there is no process and there will be none.
-            (_, None) => Some(Event::Exited(super::state::Exit::Lost)),
-        }
-    }
-
-    fn drain_requested(&self) -> Event {
-        let now = Instant::now();
-        let grace = now + self.application.plan.grace;
-        // Room for the last word before the host's own deadline, at which everything is killed.
-        let deadline = self
-            .application
-            .drain
-            .deadline()
-            .map_or(grace, |deadline| deadline.checked_sub(LAST_WORD).unwrap_or(now).max(now));
-        Event::DrainRequested { until: grace.min(deadline) }
-    }
-
-    /// Plans the next worker after one is gone, and says how that one went.
-    fn restart(&mut self) -> Option<Event> {
-        let now = Instant::now();
-        let ending = self.ending.take();
-        let served = ending.as_ref().and_then(|ending| ending.served);
-        let at = (!self.application.drain.is_requested()).then(|| self.budget.next_start(served, now));
-        if let Some(Ending { pid, served, why }) = ending {
-            let (slot, next_in) = (self.number, at.map(|at| at - now));
-            match (&self.state, served, pid) {
-                // That it ended is what was asked of it.
-                _ if at.is_none() => {}
-                (WorkerState::Stopped { exit: Some(exit), .. }, _, Some(pid)) => {
-                    self.application.report(Progress::WorkerEnded { slot, pid, exit: *exit, next_in });
-                }
-                _ => self.application.report(Progress::StartFailed { slot, why, next_in }),
-            }
-        }
-        at.map(|at| Event::RestartPlanned { at })
-    }
-
     /// Does what `state` has decided; some of it has a consequence of its own.
     async fn perform(&mut self, effect: Effect) -> Option<Event> {
         match effect {
@@ -208,16 +145,20 @@ impl Slot {
                     life.diagnose();
                 }
             }
+            Effect::SayGoodbye => {
+                // It may end by itself, and nobody would be seen as its descendant then.
+                if let Some(life) = &mut self.life {
+                    life.note_family();
+                }
+                self.say_goodbye();
+            }
             Effect::Ask => {
                 if let (Some(life), WorkerState::Draining { until, .. }) = (&mut self.life, &self.state) {
+                    life.unwanted.get_or_insert_with(Instant::now);
                     life.ask(*until);
                 }
             }
-            Effect::Kill => {
-                if let Some(life) = &mut self.life {
-                    life.kill();
-                }
-            }
+            Effect::Kill => self.kill(),
             Effect::Settle => {
                 if let Some(mut life) = self.life.take() {
                     life.settle(&self.application.drain).await;
@@ -229,25 +170,17 @@ impl Slot {
     }
 
     fn spawn(&mut self) -> Option<Event> {
+        if let Some(left) = &mut self.record.attempts {
+            *left = left.saturating_sub(1);
+        }
         match Life::begin(&self.application.plan, &self.application.house, self.number) {
             Ok(life) => {
-                self.application.pool.journal().begun(self.number, life.pid, Arc::clone(&life.output));
+                self.application.pool.journal().begun(life.pid, Arc::clone(&life.output));
                 self.life = Some(life);
                 None
             }
             Err(why) => {
-                self.failing = true;
-                self.ending = Some(Ending { pid: None, served: None, why: why.clone() });
-                self.application.pool.journal().ended(journal::Ending {
-                    slot: self.number,
-                    pid: None,
-                    how: why.clone(),
-                    after: Duration::ZERO,
-                    at: std::time::Instant::now(),
-                    stderr: Vec::new(),
-                    diagnosis: None,
-                    cause: self.why_not_started(),
-                });
+                self.remember_no_process(&why);
                 Some(Event::SpawnFailed(why))
             }
         }
@@ -257,96 +190,81 @@ impl Slot {
         let Some(life) = &mut self.life else { return };
         let Some(address) = life.address.clone() else { return };
         let pool = &self.application.pool;
-        let output = Some(Arc::clone(&life.output));
-        let worker = pool.worker(WorkerId::next(), self.number, Some(life.pid), address, output);
+        let process = WorkerProcess {
+            pid: life.pid,
+            output: Arc::clone(&life.output),
+            told: life.told.as_str().into(),
+        };
+        let worker = pool.worker(self.number, address, Some(process));
         life.workers.push(Arc::clone(&worker));
-        pool.journal().ready(self.number);
+        life.output.forget_first_words();
+        pool.journal().ready(life.pid);
         pool.publish(worker);
-        self.failing = false;
         if life.first_ready.is_none() {
             let now = Instant::now();
             life.first_ready = Some(now);
             let after = now - life.begun;
             self.application.report(Progress::WorkerReady { slot: self.number, pid: life.pid, after });
         }
+        self.record.failing = false;
+        self.ever_ready = true;
+        self.refill_attempts();
+        if let Some(forebear) = self.forebear.take() {
+            forebear.relieve();
+        }
     }
 
-    /// Keeps of an ended worker what decides about the next and what a person wants to know.
-    fn remember(&mut self, life: &Life) {
-        let cause = match &self.state {
-            WorkerState::Failed { cause } => Some(cause.to_string()),
-            WorkerState::Stopped { exit: Some(exit), .. } => Some(format!("the worker {exit}")),
-            _ => None,
+    pub(super) fn refill_attempts(&mut self) {
+        self.record.attempts = match self.application.plan.retrying {
+            Retrying::BackOff => None,
+            Retrying::OnDemand { attempts } => Some(attempts.max(1)),
         };
-        let mut why = cause.unwrap_or_else(|| "the worker ended".to_owned());
-        if let WorkerState::Failed { cause: StartFailure::TooSlow { .. } } = &self.state {
-            why.push_str(&life.diagnosis());
-        }
-        if let Some(complaint) = life.output.complaint() {
-            why.push_str(": ");
-            why.push_str(&complaint);
-        }
-        self.write_down(life);
-        self.failing = life.first_ready.is_none();
-        let served = life.first_ready.map(|since| since.elapsed());
-        self.ending = Some(Ending { pid: Some(life.pid), served, why });
     }
 
-    /// Tells the journal of an end nobody asked for.
-    fn write_down(&self, life: &Life) {
-        let journal = self.application.pool.journal();
-        if self.application.drain.is_requested() {
-            return journal.left(self.number);
-        }
-        let how = match &self.state {
-            WorkerState::Stopped { exit: Some(exit), .. } => exit.to_string(),
-            WorkerState::Failed { cause: StartFailure::Exited(exit) } => {
-                format!("{exit} before it accepted a connection")
-            }
-            WorkerState::Failed { cause: StartFailure::TooSlow { after } } => {
-                format!("was ended: it did not accept a connection within {} s", after.as_secs_f32())
-            }
-            _ => "ended".to_owned(),
-        };
-        journal.ended(journal::Ending {
-            slot: self.number,
-            pid: Some(life.pid),
-            how,
-            after: life.begun.elapsed(),
-            at: std::time::Instant::now(),
-            stderr: life.output.last_words(),
-            diagnosis: life.suspicion().filter(|_| life.first_ready.is_none()),
-            cause: match &self.state {
-                WorkerState::Failed { cause: StartFailure::TooSlow { .. } } => journal::Cause::Silent,
-                _ => journal::Cause::Ended,
-            },
-        });
-    }
-
-    fn why_not_started(&self) -> journal::Cause {
+    /// Asks the worker to end by itself, if it understands that and is who is there.
+    fn say_goodbye(&mut self) {
         let plan = &self.application.plan;
-        match plan.find_program() {
-            Err(CommandNotFound::NotInPath { .. } | CommandNotFound::NoFile(_)) => {
-                journal::Cause::NoProgram(plan.command.program.clone())
-            }
-            _ => journal::Cause::NotStarted,
+        let Some(life) = &mut self.life else { return };
+        life.unwanted = Some(Instant::now());
+        if let Some(goodbye) = plan.goodbye.clone()
+            && let Some(address) = life.address.clone()
+            && !plan.grace.is_zero()
+            && approach::stranger_at(&address, &life.kin).is_none()
+        {
+            let (told, patience) = (life.told.clone(), plan.grace);
+            life.asked = Some("was asked to end, gave no answer".to_owned());
+            life.goodbye.spawn(async move { goodbye::say(&goodbye, &address, &told, patience).await });
         }
+    }
+
+    fn kill(&mut self) {
+        let Some(life) = &mut self.life else { return };
+        if let (Some(since), WorkerState::Draining { why: DrainCause::Told, .. }) =
+            (life.unwanted, &self.state)
+        {
+            let (slot, pid, asked) = (self.number, life.pid, life.asked.clone());
+            // A last word may have been kept back, or added; people know the limit they have set.
+            let (took, limit) = (since.elapsed(), self.application.plan.grace);
+            let within = if took + LAST_WORD >= limit { limit } else { took };
+            self.application.report(Progress::Killed { slot, pid, within, asked });
+        }
+        life.kill();
+    }
+
+    /// Whether this slot is another's now, or nobody's.
+    pub(super) fn is_over(&self) -> bool {
+        self.application.drain.is_requested() || self.service.relieved.is_cancelled()
     }
 
     /// Lets the application know how the slot is now.
     fn tell(&self) {
-        let hopeful = is_hopeful(&self.state, self.failing, Instant::now());
-        let failure = self.ending.as_ref().map(|ending| ending.why.as_str());
-        self.application.note(self.number, hopeful, failure);
-    }
-}
-
-/// Waits until a core could not connect to the worker and neither could we.
-async fn refuses(worker: &Worker) {
-    loop {
-        worker.reported_unreachable().await;
-        if ready::probe(worker.address()).await.is_err() {
+        let is_anothers = self.service.relieved.is_cancelled()
+            || self.forebear.as_ref().is_some_and(Forebear::is_in_charge);
+        if is_anothers {
             return;
         }
+        let hope = hope(&self.state, self.record, Instant::now());
+        let failure = self.ending.as_ref().map(|ending| ending.why.as_str());
+        self.application.note(self.number, hope, failure);
     }
 }

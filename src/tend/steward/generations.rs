@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::super::house::House;
-use super::super::{Progress, tend, wish};
+use super::super::{Progress, Retrying, tend, wish};
 use super::GenerationPlan;
 use crate::base::drain::Drain;
 use crate::pool::{ApplicationId, Generation, Outlook, Pool};
@@ -20,12 +20,16 @@ const MOST_RETIRING: usize = 4;
 pub(super) struct Running {
     pub(super) number: u64,
     pub(super) generation: Arc<Generation>,
+    /// A start that fails is followed by another at once, and only the last failure has none to come.
+    pub(super) tries_again: bool,
     drain: Drain,
 }
 
 /// News of a generation's workers.
 pub(super) struct News {
     pub(super) application: ApplicationId,
+    /// What people call it.
+    pub(super) name: Arc<str>,
     pub(super) generation: u64,
     pub(super) what: What,
 }
@@ -81,17 +85,22 @@ impl Generations {
             let socket = path.to_string_lossy().into_owned();
             plan.application.environment.push(("IISNODE_CONTROL_PIPE".to_owned(), socket));
         }
+        let tries_again = matches!(plan.application.retrying, Retrying::OnDemand { .. });
         let pool = Pool::new(plan.pool);
         let drain = Drain::new(plan.application.grace);
         let generation = Arc::new(Generation { pool: pool.clone(), passing: plan.passing });
         let (sender, application) = (self.news.clone(), id.clone());
+        let name: Arc<str> = generation.pool.settings().name.as_str().into();
         let tell = move |what| {
             // Full: the steward is far behind, and looks for itself when it comes to it.
-            let _ = sender.try_send(News { application: application.clone(), generation: number, what });
+            let (application, name) = (application.clone(), name.clone());
+            let _ = sender.try_send(News { application, name, generation: number, what });
         };
         let told = tell.clone();
         let progress = Box::new(move |progress| told(What::Progress(progress)));
-        let tending = tend(plan.application, pool, self.house.clone(), drain.clone(), progress);
+        let limit = plan.application.rapid_fails_per_minute;
+        let gate = limit.map(|limit| self.house.gate(id, limit));
+        let tending = tend(plan.application, pool, self.house.clone(), gate, drain.clone(), progress);
         self.drains.insert(number, drain.clone());
         self.tasks.spawn(async move {
             match wishes {
@@ -107,7 +116,12 @@ impl Generations {
             }
             number
         });
-        Running { number, generation, drain }
+        Running { number, generation, tries_again, drain }
+    }
+
+    /// The files of an application have changed: what failed before counts no longer.
+    pub(super) fn give_new_chance(&self, id: &ApplicationId) {
+        self.house.open_gate(id);
     }
 
     /// A socket on which the workers of one generation ask to be recycled.
@@ -116,7 +130,7 @@ impl Generations {
         match tokio::net::UnixListener::bind(&path) {
             Ok(listener) => Some((path, listener)),
             Err(error) => {
-                tracing::warn!(%error, application = %id.script, "its workers cannot ask for a recycle");
+                tracing::warn!(%error, application = id.name(), "its workers cannot ask for a recycle");
                 None
             }
         }

@@ -6,6 +6,7 @@
 //! application *is* comes from the [`Planner`]; nothing here reads a configuration.
 
 mod generations;
+mod idle;
 mod places;
 mod tended;
 mod terms;
@@ -28,9 +29,9 @@ use super::house::House;
 use super::watch::stamps::Stamps;
 use super::watch::{Changes, Watch};
 use crate::base::drain::Drain;
-use crate::config::iisnode::RecycleMode;
+use crate::config::settings::RecycleMode;
 use crate::pool::refusal::Refusal;
-use crate::pool::{Application, Generation, Standing};
+use crate::pool::{Application, ApplicationId, Generation, Standing};
 
 /// Editors and deployments write many files in a burst; unless a request is waiting, the new generation waits for the
 /// end of it.
@@ -44,7 +45,7 @@ pub(crate) struct Steward<P> {
     planner: P,
     places: Places,
     calls: mpsc::UnboundedReceiver<Arc<Application>>,
-    tended: HashMap<crate::pool::ApplicationId, Tended>,
+    tended: HashMap<ApplicationId, Tended>,
     generations: Generations,
     news: mpsc::Receiver<News>,
     events: mpsc::Sender<Event>,
@@ -93,7 +94,7 @@ impl<P: Planner> Steward<P> {
                     None => std::future::pending().await,
                 }
             };
-            let due = self.tended.values().filter_map(|tended| tended.due).min();
+            let due = self.tended.values().filter_map(Tended::next_look).min();
             // A pool that opens without all its workers tells nobody.
             let due = if self.generations.are_retiring() { Some(Instant::now() + SETTLE) } else { due };
             let is_due = async {
@@ -110,14 +111,25 @@ impl<P: Planner> Steward<P> {
                 Some(news) = self.news.recv() => self.heard(news),
                 () = self.generations.one_ended() => {}
                 () = hung_up => self.reload(),
-                () = is_due => self.start_due(),
+                () = is_due => {
+                    self.start_due();
+                    self.end_idle();
+                }
             }
             self.generations.settle();
         }
         for tended in self.tended.values() {
             tended.application.stands(Standing::Absent);
         }
-        self.generations.end(&drain).await;
+        let Steward { generations, mut news, events, .. } = self;
+        let mut ending = std::pin::pin!(generations.end(&drain));
+        loop {
+            tokio::select! {
+                biased;
+                Some(news) = news.recv() => drop(tell_of_kill(&events, news)),
+                () = &mut ending => break,
+            }
+        }
     }
 
     fn say(&self, event: Event) {
@@ -140,6 +152,22 @@ impl<P: Planner> Steward<P> {
             self.tended.values().filter(is_due).map(|tended| tended.application.clone()).collect();
         for application in due {
             self.start(&application);
+        }
+    }
+
+    /// Ends the workers of applications that nobody has used for long; the next request starts them as the first did.
+    fn end_idle(&mut self) {
+        let now = Instant::now();
+        let idle_for =
+            |(id, tended): (&ApplicationId, &mut Tended)| Some((id.clone(), tended.idle_for(now)?));
+        let idle: Vec<_> = self.tended.iter_mut().filter_map(idle_for).collect();
+        for (id, after) in idle {
+            let Some(tended) = self.tended.remove(&id) else { continue };
+            tended.application.stands(Standing::Absent);
+            let Some(current) = tended.current else { continue };
+            let application = current.generation.pool.settings().name.clone();
+            self.say(Event::Idle { application, after });
+            self.generations.retire(current);
         }
     }
 
@@ -176,7 +204,7 @@ impl<P: Planner> Steward<P> {
     }
 
     fn refuse(&mut self, application: &Arc<Application>, why: Refusal) {
-        let name = application.id.script.to_string();
+        let name = application.id.name();
         self.say(Event::Refused { application: name, why: why.to_string() });
         let until = std::time::Instant::now() + ASK_AGAIN;
         application.stands(Standing::Refused { why: Arc::new(why), until });
@@ -219,14 +247,17 @@ impl<P: Planner> Steward<P> {
     }
 
     /// Replaces the generations of applications that lie in stale directories, or whose files are different.
-    fn recycle_stale(&mut self, stale: &[(PathBuf, PathBuf)], paths: &[PathBuf], everything: bool) {
+    fn recycle_stale(&mut self, stale: &Found, paths: &[PathBuf], everything: bool) {
         let mut recycled: Vec<(Arc<Application>, Cause)> = Vec::new();
         for (id, tended) in &mut self.tended {
             if let Some(due) = tended.due.as_mut().filter(|_| !paths.is_empty()) {
                 *due = Instant::now() + SETTLE;
             }
+            let of_configuration = stale.stale.iter().filter(|_| !tended.ignores_configuration());
             let by_directory = stale
+                .offline
                 .iter()
+                .chain(of_configuration)
                 .find(|(directory, _)| self.planner.is_below(id, directory))
                 .map(|(_, cause)| cause.clone());
             let retry = tended.troubled.clone().filter(|_| everything);
@@ -248,11 +279,12 @@ impl<P: Planner> Steward<P> {
     }
 
     /// Has the planner look, and look again into directories that were not watched before. What is stale by it.
-    fn find_changes(&mut self, mut paths: Vec<PathBuf>, mut extent: Extent) -> Vec<(PathBuf, PathBuf)> {
-        let mut stale = Vec::new();
+    fn find_changes(&mut self, mut paths: Vec<PathBuf>, mut extent: Extent) -> Found {
+        let mut stale = Found::default();
         loop {
             let found = self.planner.changed(&paths, extent);
-            stale.extend(found.stale);
+            stale.stale.extend(found.stale);
+            stale.offline.extend(found.offline);
             if !found.directories {
                 return stale;
             }
@@ -273,6 +305,9 @@ impl<P: Planner> Steward<P> {
 
     /// Replaces the generation of an application by one of the present state of its files.
     fn recycle(&mut self, application: &Arc<Application>, cause: Cause) {
+        if matches!(cause, Cause::File(_)) {
+            self.generations.give_new_chance(&application.id);
+        }
         let Some(tended) = self.tended.get(&application.id) else { return };
         let Some(current) = &tended.current else {
             if tended.due.is_none() {
@@ -358,7 +393,9 @@ impl<P: Planner> Steward<P> {
     }
 
     fn heard(&mut self, news: News) {
-        let News { application: id, generation, what } = news;
+        let Some(News { application: id, generation, what, .. }) = tell_of_kill(&self.events, news) else {
+            return;
+        };
         let Some(tended) = self.tended.get_mut(&id) else { return };
         let is_it = |running: &&mut generations::Running| running.number == generation;
         let settings = tended
@@ -380,7 +417,11 @@ impl<P: Planner> Steward<P> {
         };
         let Some(settings) = settings else { return };
         let is_next = tended.next.as_ref().is_some_and(|next| next.number == generation);
-        if let (true, Progress::StartFailed { why, .. }) = (is_next, &progress) {
+        // Some are tried more than once before they have failed.
+        let tries = tended.next.as_ref().is_some_and(|next| next.tries_again);
+        if let (true, Progress::StartFailed { why, next_in, .. }) = (is_next, &progress)
+            && (next_in.is_none() || !tries)
+        {
             let failed = tended.next.take();
             failed.into_iter().for_each(|running| self.generations.retire(running));
             self.say(Event::Kept { application: settings.name, why: why.clone() });
@@ -389,4 +430,12 @@ impl<P: Planner> Steward<P> {
         self.take_over();
         self.say(Event::Worker { application: settings.name, generation, slots: settings.slots, progress });
     }
+}
+
+/// Says that a worker was killed, whatever has become of its generation since; other news is given back.
+fn tell_of_kill(events: &mpsc::Sender<Event>, news: News) -> Option<News> {
+    let What::Progress(progress @ Progress::Killed { .. }) = news.what else { return Some(news) };
+    let (application, generation) = (news.name.to_string(), news.generation);
+    let _ = events.try_send(Event::Worker { application, generation, slots: 0, progress });
+    None
 }

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::GenerationPlan;
 use super::generations::Running;
+use super::idle::Idle;
 use crate::pool::Application;
 use crate::tend::watch::fingerprint::Fingerprint;
 use crate::tend::watch::list::WatchedFiles;
@@ -24,6 +26,8 @@ pub(super) struct Tended {
     pub(super) troubled: Option<PathBuf>,
     /// A new generation is started then even if nobody asks.
     pub(super) due: Option<Instant>,
+    /// None if its workers stay whether there are requests or not.
+    pub(super) idle: Option<Idle>,
 }
 
 /// What a generation was started from.
@@ -32,6 +36,8 @@ struct Files {
     excluded: Vec<PathBuf>,
     fingerprint: Fingerprint,
     settings: Stamps,
+    /// It runs on as it is when its settings change.
+    ignores_settings: bool,
 }
 
 impl Tended {
@@ -42,14 +48,16 @@ impl Tended {
             watched: plan.watched.clone(),
             excluded: plan.excluded.clone(),
             settings,
+            ignores_settings: plan.ignores_configuration,
         };
         let application = application.clone();
-        Tended { application, files: Some(files), current: None, next: None, troubled: None, due: None }
+        let idle = plan.idle_timeout.map(|after| Idle::new(after, Instant::now()));
+        Tended { application, files: Some(files), current: None, next: None, troubled: None, due: None, idle }
     }
 
     /// An application that cannot run: any change may be the one that helps.
     pub(super) fn refused(application: Arc<Application>) -> Tended {
-        Tended { application, files: None, current: None, next: None, troubled: None, due: None }
+        Tended { application, files: None, current: None, next: None, troubled: None, due: None, idle: None }
     }
 
     /// The file that makes the application stale, if one does. Remembers the new state of the files.
@@ -62,9 +70,30 @@ impl Tended {
         }
     }
 
+    /// Whether it runs on when the configuration changes. What could not be started, or again, waits for that.
+    pub(super) fn ignores_configuration(&self) -> bool {
+        self.troubled.is_none() && self.files.as_ref().is_some_and(|files| files.ignores_settings)
+    }
+
+    /// When something is to be done even if nothing happens.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        [self.due, self.idle.as_ref().map(|idle| idle.next_look)].into_iter().flatten().min()
+    }
+
+    /// How long nobody has had a request for it, if that is long enough for its workers to end.
+    pub(super) fn idle_for(&mut self, now: Instant) -> Option<Duration> {
+        let idle = self.idle.as_mut().filter(|idle| idle.next_look <= now)?;
+        let current = self.current.as_ref()?;
+        // What could not be started again, or is about to be replaced, stays.
+        let may_end = self.troubled.is_none() && self.next.is_none();
+        let served = current.generation.pool.served_if_at_rest().filter(|_| may_end);
+        idle.is_over(served, now).then_some(idle.after)
+    }
+
     /// Nothing runs, and no file makes that worse.
     pub(super) fn forget_files(&mut self) {
         self.files = None;
+        self.idle = None;
     }
 }
 
@@ -76,7 +105,7 @@ impl Files {
             let settings = Stamps::of(&files);
             let different = self.settings.differences(&settings).pop();
             self.settings = settings;
-            if different.is_some() {
+            if different.is_some() && !self.ignores_settings {
                 return different;
             }
         }

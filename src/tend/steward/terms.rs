@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::watch::Role;
 use super::super::watch::list::WatchedFiles;
 use super::super::{ApplicationPlan, Progress};
-use crate::config::iisnode::RecycleMode;
+use crate::config::settings::RecycleMode;
 use crate::pool::refusal::Refusal;
 use crate::pool::{Application, ApplicationId, Passing, PoolSettings};
 
@@ -20,6 +20,10 @@ pub(crate) struct GenerationPlan {
     pub(crate) excluded: Vec<PathBuf>,
     /// Workers get a socket on which they may ask for a recycle.
     pub(crate) recycle_signal: bool,
+    /// After so long without a request its workers end, until one comes; none for never.
+    pub(crate) idle_timeout: Option<std::time::Duration>,
+    /// A change of its configuration is no reason to recycle it.
+    pub(crate) ignores_configuration: bool,
     /// Files that are no program but decide how it runs; those that do not exist count when they appear.
     pub(crate) settings_files: Vec<PathBuf>,
 }
@@ -38,8 +42,10 @@ pub(crate) enum Extent {
 /// What a planner has found out.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Directories whose applications are stale, each with the file that made them so.
+    /// Directories whose applications are stale, each with the file of the configuration that made them so.
     pub(crate) stale: Vec<(PathBuf, PathBuf)>,
+    /// Pages that take applications offline, each as the page itself and as what changed.
+    pub(crate) offline: Vec<(PathBuf, PathBuf)>,
     /// [`Planner::directories`] says something else than before.
     pub(crate) directories: bool,
 }
@@ -108,5 +114,10 @@ pub(crate) enum Event {
     Refused {
         application: String,
         why: String,
+    },
+    /// It had no request for so long; its workers end until there is one.
+    Idle {
+        application: String,
+        after: std::time::Duration,
     },
 }

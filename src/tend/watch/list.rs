@@ -25,6 +25,8 @@ pub(crate) struct WatchedFiles {
 #[derive(Debug, Clone, Default)]
 struct Wanted {
     names: Vec<String>,
+    /// Names whose end counts, too.
+    wholly: Vec<String>,
     patterns: Vec<GlobMatcher>,
     /// Patterns over paths relative to the directory, at any depth.
     deep: Vec<GlobMatcher>,
@@ -49,6 +51,18 @@ impl WatchedFiles {
             }
         }
         WatchedFiles { base, directories }
+    }
+
+    /// Besides these files, absolute; that one is deleted is a change of them, too.
+    pub(crate) fn and_wholly(mut self, files: &[PathBuf]) -> WatchedFiles {
+        for file in files {
+            let file = plain(file);
+            if let (Some(directory), Some(name)) = (file.parent(), file.file_name()) {
+                let wanted = self.directories.entry(directory.to_owned()).or_default();
+                wanted.wholly.push(name.to_string_lossy().into_owned());
+            }
+        }
+        self
     }
 
     /// The directories to watch for contents, each once, and whether all below it belong to it.
@@ -96,7 +110,11 @@ impl Wanted {
         for name in &self.names {
             take(directory.join(name), false, found);
         }
-        let all_found_by_name = || self.names.iter().all(|name| found.contains(&directory.join(name)));
+        for name in &self.wholly {
+            take(directory.join(name), true, found);
+        }
+        let all_found_by_name =
+            || self.names.iter().chain(&self.wholly).all(|name| found.contains(&directory.join(name)));
         if self.patterns.is_empty() && self.deep.is_empty() && all_found_by_name() {
             return;
         }
@@ -125,11 +143,12 @@ impl Wanted {
         if self.patterns.iter().any(|pattern| pattern.is_match(name)) {
             return Some(By::Pattern);
         }
-        let listed = name.to_str().is_some_and(|name| {
-            let name = name.to_lowercase();
-            self.names.iter().any(|wanted| wanted.to_lowercase() == name)
-        });
-        listed.then_some(By::Name)
+        let name = name.to_str()?.to_lowercase();
+        let is_in = |names: &[String]| names.iter().any(|wanted| wanted.to_lowercase() == name);
+        if is_in(&self.wholly) {
+            return Some(By::Pattern);
+        }
+        is_in(&self.names).then_some(By::Name)
     }
 
     fn wants_below(&self, relative: &Path) -> bool {
