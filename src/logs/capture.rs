@@ -1,4 +1,4 @@
-//! Reads one output of a worker until its end, whatever comes, and never waits for anybody but the worker: the tail and
+//! Reads the outputs of a worker until their end, whatever comes, and never waits for anybody but the worker: the tail and
 //! the terminal take it at once, the disk in batches of what came meanwhile, on a thread that may block.
 
 use std::io;
@@ -10,54 +10,111 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Stream;
 use super::console::Voice;
+use super::directory::Directories;
 use super::output::Output;
 use super::writer::Writer;
+use super::{LogNaming, LogPlan, Stream};
 
 /// What a pipe holds at most on Linux unless enlarged: one read empties it.
 const BLOCK_BYTES: usize = 64 * 1024;
 /// What may wait for a disk; the rest is dropped and counted.
 const GATHERED_BYTES: usize = 1024 * 1024;
+/// So often one output of a worker may be read on within a line while the other waits.
+const MOST_PUT_OFF: u32 = 16;
 
 thread_local! {
     /// Shared by all workers of the thread: it is used only between two awaits.
     static BLOCK: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; BLOCK_BYTES].into_boxed_slice());
 }
 
-/// One output of a worker, and where it goes.
-pub(crate) struct Capture {
+/// One output of a worker.
+pub(crate) struct Source {
     /// One of those `output` was made for.
     pub(crate) pipe: Arc<OwnedFd>,
     pub(crate) stream: Stream,
-    pub(crate) output: Arc<Output>,
     pub(crate) voice: Voice,
-    pub(crate) writer: Option<Writer>,
+}
+
+/// Outputs of a worker that go into the same files, or one that goes nowhere.
+pub(crate) struct Capture {
+    sources: Vec<Source>,
+    output: Arc<Output>,
+    writer: Option<Writer>,
     /// Ends the reading early; what has been read is written all the same.
-    pub(crate) stop: CancellationToken,
+    stop: CancellationToken,
+}
+
+/// Whose pipe is read first if there is something in several.
+#[derive(Default)]
+struct Turn {
+    first: usize,
+    /// How often in a row somebody else's turn was put off.
+    put_off: u32,
+}
+
+impl Turn {
+    /// What was read of a pipe ends a line, or does not: then the rest of it comes next, if it is there.
+    fn has_read(&mut self, index: usize, ends_line: bool) {
+        let waits = ends_line || self.put_off >= MOST_PUT_OFF;
+        (self.first, self.put_off) = if waits { (1 - index.min(1), 0) } else { (index, self.put_off + 1) };
+    }
 }
 
 impl Capture {
-    /// Reads the pipe until everybody who can write to it has closed it, and everything is on disk.
+    /// What there is to do for all outputs of the worker with this pid, which has just been started: one capture for
+    /// each, or one for all if they share their files.
+    pub(crate) fn all(
+        sources: [Source; 2],
+        output: &Arc<Output>,
+        logs: Option<(&LogPlan, &Directories)>,
+        pid: u32,
+        stop: &CancellationToken,
+    ) -> Vec<Capture> {
+        let share = logs.is_some_and(|(plan, _)| matches!(plan.naming, LogNaming::Stem { .. }));
+        let groups = if share { vec![Vec::from(sources)] } else { sources.map(|source| vec![source]).into() };
+        let capture = |sources: Vec<Source>| Capture {
+            writer: sources
+                .first()
+                .zip(logs)
+                .map(|(first, (plan, directories))| directories.writer(plan, pid, first.stream)),
+            sources,
+            output: Arc::clone(output),
+            stop: stop.clone(),
+        };
+        groups.into_iter().map(capture).collect()
+    }
+
+    /// Reads the pipes until everybody who can write to them has closed them, and everything is on disk.
     ///
     /// # Errors
-    /// If the kernel fails to read it.
+    /// If the kernel fails to read one; the others are read on.
     pub(crate) async fn run(self) -> io::Result<()> {
-        let Capture { pipe, stream, output, mut voice, writer, stop } = self;
-        let mut sink = Sink::new(output, stream, writer);
-        let mut pipe = Some(register(pipe)?);
+        let Capture { sources, output, writer, stop } = self;
+        let mut sink = Sink::new(output, sources.iter().map(|source| source.stream).collect(), writer);
+        let mut pipes = Vec::with_capacity(sources.len());
+        let mut voices = Vec::with_capacity(sources.len());
+        for Source { pipe, stream, voice } in sources {
+            pipes.push(Some(register(pipe)?));
+            voices.push((stream, voice));
+        }
         let mut outcome = Ok(());
-        while pipe.is_some() || sink.is_writing() {
+        let mut turn = Turn::default();
+        while pipes.iter().any(Option::is_some) || sink.is_writing() {
             tokio::select! {
                 biased;
                 () = sink.written() => {}
-                () = stop.cancelled(), if pipe.is_some() => pipe = None,
-                ready = readable(pipe.as_ref()) => {
-                    match ready.and_then(|ready| read(ready, &mut sink, &mut voice)) {
-                        Ok(Read::Some) => {}
-                        Ok(Read::End) => pipe = None,
+                () = stop.cancelled(), if pipes.iter().any(Option::is_some) => {
+                    pipes.iter_mut().for_each(|pipe| *pipe = None);
+                }
+                (index, ready) = readable(&pipes, turn.first) => {
+                    let Some((stream, voice)) = voices.get_mut(index) else { continue };
+                    match ready.and_then(|ready| read(ready, *stream, &mut sink, voice)) {
+                        Ok(Read::Some { ends_line }) => turn.has_read(index, ends_line),
+                        Ok(Read::Nothing) => {}
+                        Ok(Read::End) => close(&mut pipes, index),
                         Err(error) => {
-                            pipe = None;
+                            close(&mut pipes, index);
                             outcome = Err(error);
                         }
                     }
@@ -66,7 +123,7 @@ impl Capture {
                 }
             }
         }
-        voice.finish();
+        voices.iter_mut().for_each(|(_, voice)| voice.finish());
         outcome
     }
 }
@@ -82,28 +139,45 @@ fn register(pipe: Arc<OwnedFd>) -> io::Result<Pipe> {
     AsyncFd::with_interest(pipe, Interest::READABLE)
 }
 
-async fn readable(pipe: Option<&Pipe>) -> io::Result<AsyncFdReadyGuard<'_, Arc<OwnedFd>>> {
-    match pipe {
-        Some(pipe) => pipe.readable().await,
-        None => std::future::pending().await,
+fn close(pipes: &mut [Option<Pipe>], index: usize) {
+    if let Some(pipe) = pipes.get_mut(index) {
+        *pipe = None;
+    }
+}
+
+/// The pipe in which there is something, or its end; of two the `first`.
+async fn readable(
+    pipes: &[Option<Pipe>],
+    first: usize,
+) -> (usize, io::Result<AsyncFdReadyGuard<'_, Arc<OwnedFd>>>) {
+    let one = async |index: usize| match pipes.get(index) {
+        Some(Some(pipe)) => (index, pipe.readable().await),
+        _ => std::future::pending().await,
+    };
+    tokio::select! {
+        biased;
+        ready = one(first) => ready,
+        ready = one(1 - first.min(1)) => ready,
     }
 }
 
 enum Read {
-    Some,
+    Some { ends_line: bool },
+    Nothing,
     End,
 }
 
 fn read(
     mut ready: AsyncFdReadyGuard<'_, Arc<OwnedFd>>,
+    stream: Stream,
     sink: &mut Sink,
     voice: &mut Voice,
 ) -> io::Result<Read> {
     BLOCK.with_borrow_mut(|block| {
-        sink.begin_read();
+        sink.begin_read(stream);
         match rustix::io::read(ready.get_inner(), &mut **block) {
             Ok(0) => {
-                sink.nothing_read();
+                sink.nothing_read(stream);
                 Ok(Read::End)
             }
             Ok(n) => {
@@ -112,13 +186,13 @@ fn read(
                     ready.clear_ready();
                 }
                 voice.write(&block[..n]);
-                sink.put(&block[..n]);
-                Ok(Read::Some)
+                sink.put(stream, &block[..n]);
+                Ok(Read::Some { ends_line: block[n - 1] == b'\n' })
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {
-                sink.nothing_read();
+                sink.nothing_read(stream);
                 ready.clear_ready();
-                Ok(Read::Some)
+                Ok(Read::Nothing)
             }
             Err(error) => Err(error.into()),
         }
@@ -128,12 +202,11 @@ fn read(
 /// The way to the disk: at most one batch is being written, another gathers.
 struct Sink {
     output: Arc<Output>,
-    stream: Stream,
+    /// Each with the last round whose bytes are being written.
+    rounds: Vec<(Stream, u64)>,
     /// None while it writes, or if there is no disk.
     idle: Option<Writer>,
     writing: Option<JoinHandle<(Writer, u64)>>,
-    /// The last round whose bytes are being written.
-    round: u64,
     gathered: Gathered,
 }
 
@@ -145,14 +218,15 @@ struct Gathered {
 }
 
 impl Sink {
-    fn new(output: Arc<Output>, stream: Stream, writer: Option<Writer>) -> Sink {
+    fn new(output: Arc<Output>, streams: Vec<Stream>, writer: Option<Writer>) -> Sink {
         let writing = writer.map(|mut writer| {
             tokio::task::spawn_blocking(move || {
                 writer.prepare();
                 (writer, 0)
             })
         });
-        Sink { output, stream, idle: None, writing, round: 0, gathered: Gathered::default() }
+        let rounds = streams.into_iter().map(|stream| (stream, 0)).collect();
+        Sink { output, rounds, idle: None, writing, gathered: Gathered::default() }
     }
 
     fn is_writing(&self) -> bool {
@@ -163,20 +237,20 @@ impl Sink {
         self.idle.is_some() || self.is_writing()
     }
 
-    fn begin_read(&self) {
+    fn begin_read(&self, stream: Stream) {
         if self.has_disk() {
-            self.output.begin_round(self.stream);
+            self.output.begin_round(stream);
         }
     }
 
-    fn nothing_read(&self) {
+    fn nothing_read(&self, stream: Stream) {
         if !self.is_writing() {
-            self.output.end_round(self.stream, self.output.round(self.stream));
+            self.output.end_round(stream, self.output.round(stream));
         }
     }
 
-    fn put(&mut self, bytes: &[u8]) {
-        self.output.hear(self.stream, bytes);
+    fn put(&mut self, stream: Stream, bytes: &[u8]) {
+        self.output.hear(stream, bytes);
         if self.has_disk() {
             self.gathered.put(bytes);
             self.write_next();
@@ -189,7 +263,9 @@ impl Sink {
         }
         if let Some(mut writer) = self.idle.take() {
             let Gathered { bytes, dropped } = std::mem::take(&mut self.gathered);
-            self.round = self.output.round(self.stream);
+            for (stream, round) in &mut self.rounds {
+                *round = self.output.round(*stream);
+            }
             self.writing = Some(tokio::task::spawn_blocking(move || {
                 let lost = writer.write(&bytes, dropped);
                 (writer, lost)
@@ -206,23 +282,29 @@ impl Sink {
             Ok((writer, lost)) => {
                 self.idle = Some(writer);
                 self.output.lose(lost);
-                let round =
-                    if self.gathered.bytes.is_empty() { self.output.round(self.stream) } else { self.round };
-                self.output.end_round(self.stream, round);
+                let is_all = self.gathered.bytes.is_empty();
+                for &(stream, round) in &self.rounds {
+                    self.output.end_round(stream, if is_all { self.output.round(stream) } else { round });
+                }
                 self.write_next();
             }
             Err(error) => {
-                tracing::error!(%error, "a writer of logs is lost; its stream goes on without files");
-                self.output.end(self.stream);
+                tracing::error!(%error, "a writer of logs is lost; its streams go on without files");
+                self.end();
             }
         }
+    }
+
+    /// Nothing more will ever get to disk.
+    fn end(&self) {
+        self.rounds.iter().for_each(|(stream, _)| self.output.end(*stream));
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
         self.output.lose(self.gathered.bytes.len() as u64 + self.gathered.dropped);
-        self.output.end(self.stream);
+        self.end();
     }
 }
 

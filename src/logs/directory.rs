@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 use rustix::fs::Access;
 
 use super::console::Console;
-use super::name::{self, LogName};
+use super::name::{self, LogName, Series};
 use super::purge::{self, Found, purge};
-use super::{LogPlan, Stream, index};
+use super::{LogNaming, LogPlan, Stream, index};
 
 /// Between two complaints about the same folder.
 const COMPLAINT_PAUSE: Duration = Duration::from_secs(60);
@@ -78,28 +78,22 @@ impl Directory {
     pub(super) fn prepare(&self, quotas: &LogPlan) -> io::Result<()> {
         fs::create_dir_all(&self.path)?;
         rustix::fs::access(&self.path, Access::WRITE_OK | Access::EXEC_OK)?;
-        if self.purge(quotas)? > 0 {
+        if self.purge(quotas)? > 0 && quotas.has_index() {
             self.list()?;
         }
         Ok(())
     }
 
-    /// A new file for a worker, under a name that no file has. [`Self::release`] when it is written no more.
-    pub(super) fn create(
-        &self,
-        quotas: &LogPlan,
-        pid: u32,
-        stream: Stream,
-        since_ms: u64,
-    ) -> io::Result<(File, LogName)> {
+    /// A new file for a worker, under this name or, as no file may have it yet, one that comes after it.
+    /// [`Self::release`] when it is written no more.
+    pub(super) fn create(&self, quotas: &LogPlan, mut log: LogName) -> io::Result<(File, LogName)> {
         /// More files of one worker within one millisecond: somebody plays with us.
         const ATTEMPTS: u64 = 1000;
         fs::create_dir_all(&self.path)?;
         if let Err(error) = self.purge(quotas) {
-            self.complain("old logs cannot be deleted from", &error);
+            self.complain("old logs cannot be deleted from", &self.path, &error);
         }
-        for created_ms in since_ms..since_ms + ATTEMPTS {
-            let log = LogName { host: self.host.to_string(), pid, stream, created_ms };
+        for _ in 0..ATTEMPTS {
             let name = log.to_string();
             self.names.lock().live.insert(name.clone());
             match OpenOptions::new().append(true).create_new(true).open(self.path.join(&name)) {
@@ -111,8 +105,22 @@ impl Directory {
                     }
                 }
             }
+            log = log.next();
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// The name of the first file of a worker that has just been started.
+    pub(super) fn first_name(&self, naming: &LogNaming, pid: u32, stream: Stream) -> LogName {
+        let series = match naming {
+            LogNaming::Iisnode => Series::Machine { host: self.host.to_string(), stream },
+            LogNaming::Stem { stem } => Series::Stem { stem: stem.clone(), number: 1 },
+        };
+        LogName { series, pid, created_ms: now_ms() }
+    }
+
+    pub(super) fn path_of(&self, log: &LogName) -> PathBuf {
+        self.path.join(log.to_string())
     }
 
     /// Nobody writes to this file any more.
@@ -126,16 +134,21 @@ impl Directory {
     fn purge(&self, quotas: &LogPlan) -> io::Result<usize> {
         let _keeping = self.keeping.lock();
         let mut found = self.find()?;
+        found.retain(|file| file.name.follows(&quotas.naming));
         // A snapshot, as nobody may wait for a disk while holding the names.
         let (live, written) = {
             let mut names = self.names.lock();
             let there: HashSet<String> = found.iter().map(|file| file.name.to_string()).collect();
-            names.written.retain(|name| there.contains(name));
+            // Those of other applications are theirs to forget.
+            names.written.retain(|name| {
+                there.contains(name) || LogName::parse(name).is_some_and(|log| !log.follows(&quotas.naming))
+            });
             (names.live.clone(), names.written.clone())
         };
         let writer_of = |log: &LogName| {
             let name = log.to_string();
-            let has_ended = || log.host == *self.host && !Path::new(&format!("/proc/{}", log.pid)).exists();
+            let has_ended =
+                || log.host() == Some(&*self.host) && !Path::new(&format!("/proc/{}", log.pid)).exists();
             if live.contains(&name) {
                 purge::Writer::Ours
             } else if written.contains(&name) || has_ended() {
@@ -184,27 +197,27 @@ impl Directory {
     }
 
     /// Says that something does not work, once a minute at most; the workers run on.
-    pub(super) fn complain(&self, what: &str, error: &io::Error) {
+    pub(super) fn complain(&self, what: &str, place: &Path, error: &io::Error) {
         let mut complained = self.complained.lock();
         if complained.is_some_and(|when| when.elapsed() < COMPLAINT_PAUSE) {
             return;
         }
         *complained = Some(Instant::now());
         drop(complained);
-        let directory = self.path.display();
-        tracing::warn!(%directory, %error, "{what} a log directory");
+        let place = place.display();
+        tracing::warn!(%place, %error, "{what} a log directory");
         self.console
-            .say(Stream::Err, &format!("ostler: {what} {directory}: {error}; the workers run all the same"));
+            .say(Stream::Err, &format!("ostler: {what} {place}: {error}; the workers run all the same"));
     }
 
     /// Says how much is missing in the files of a worker that has ended.
-    pub(super) fn report_loss(&self, pid: u32, stream: Stream, bytes: u64) {
-        let (directory, stream) = (self.path.display(), stream.name());
-        tracing::warn!(%directory, pid, stream, bytes, "a part of a worker's output is in no log file");
+    pub(super) fn report_loss(&self, pid: u32, content: &str, bytes: u64) {
+        let directory = self.path.display();
+        tracing::warn!(%directory, pid, content, bytes, "a part of a worker's output is in no log file");
         self.console.say(
             Stream::Err,
             &format!(
-                "ostler: {bytes} bytes of {stream} of the worker with pid {pid} could not be written to {directory}"
+                "ostler: {bytes} bytes of {content} of the worker with pid {pid} could not be written to {directory}"
             ),
         );
     }

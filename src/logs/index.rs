@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::calendar::Utc;
 use super::name::LogName;
 
 pub(super) const FILE_NAME: &str = "index.html";
@@ -16,13 +17,13 @@ const TITLES: [&str; 2] = ["<title>ostler logs</title>", "iisnode logs"];
 /// The page for these files, newest first.
 pub(super) fn page(mut names: Vec<LogName>, now_ms: u64) -> String {
     names.sort_by(|a, b| {
-        b.created_ms.cmp(&a.created_ms).then_with(|| (b.pid, b.stream).cmp(&(a.pid, a.stream)))
+        b.created_ms.cmp(&a.created_ms).then_with(|| (b.pid, &b.series).cmp(&(a.pid, &a.series)))
     });
     let rows: String = names.iter().take(MOST_ROWS).map(row).collect();
     // Each mark is looked for behind the one before it, so nothing that is put in is taken for a mark.
     let mut page = String::with_capacity(PAGE.len() + rows.len());
     let mut rest = PAGE;
-    for (mark, text) in MARKS.into_iter().zip([rows, utc(now_ms)]) {
+    for (mark, text) in MARKS.into_iter().zip([rows, Utc::of(now_ms).to_string()]) {
         let (before, behind) = rest.split_once(mark).unwrap_or((rest, ""));
         page.push_str(before);
         page.push_str(&text);
@@ -39,12 +40,12 @@ pub(super) fn is_index(beginning: &[u8]) -> bool {
 }
 
 fn row(name: &LogName) -> String {
-    let (host, kind, created) = (escape(&name.host), name.stream.name(), utc(name.created_ms));
+    let (origin, kind, created) = (escape(name.origin()), name.content(), Utc::of(name.created_ms));
     let mut row = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(
         row,
-        "<tr><td>{host}</td><td>{}</td><td class=\"{kind}\">{kind}</td><td>{created}</td><td><a href=\"./{}\">log</a></td></tr>",
+        "<tr><td>{origin}</td><td>{}</td><td class=\"{kind}\">{kind}</td><td>{created}</td><td><a href=\"./{}\">log</a></td></tr>",
         name.pid,
         escape(&encode(&name.to_string())),
     );
@@ -73,31 +74,14 @@ fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, &KEPT).to_string()
 }
 
-/// `2026-03-01 09:05:07 UTC`.
-fn utc(ms: u64) -> String {
-    let seconds = ms / 1000;
-    let (days, time) = (seconds / 86_400, seconds % 86_400);
-    // The years of the calendar repeat every 146,097 days; counted from a first of March, leap days stand last.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Stream;
-    use super::super::name::LogName;
-    use super::{MARKS, MOST_ROWS, PAGE, TITLES, is_index, page, utc};
+    use super::super::name::{LogName, Series};
+    use super::{MARKS, MOST_ROWS, PAGE, TITLES, is_index, page};
 
     fn log(host: &str, stream: Stream, created_ms: u64) -> LogName {
-        LogName { host: host.to_owned(), pid: 7, stream, created_ms }
+        LogName { series: Series::Machine { host: host.to_owned(), stream }, pid: 7, created_ms }
     }
 
     #[test]
@@ -136,20 +120,6 @@ mod tests {
             ("<html><title>My shop</title>", false),
         ] {
             assert_eq!(is_index(beginning.as_bytes()), index, "{beginning}");
-        }
-    }
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        for (seconds, text) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_399, "2000-02-28 23:59:59 UTC"),
-            (951_782_400, "2000-02-29 00:00:00 UTC"),
-            (1_709_251_199, "2024-02-29 23:59:59 UTC"),
-            (1_735_689_600, "2025-01-01 00:00:00 UTC"),
-            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-        ] {
-            assert_eq!(utc(seconds * 1000), text);
         }
     }
 }

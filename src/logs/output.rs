@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
@@ -16,12 +17,16 @@ use tokio::sync::Notify;
 use super::Stream;
 use super::tail::Tail;
 
+/// As much as the ASP.NET Core Module tells of a start that failed.
+const BEGINNING_BYTES: usize = 30_000;
 /// A response waits no longer than this for a disk.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Output {
     tail: Tail,
+    /// What it wrote first on both streams; None once it is ready, when nobody will ask.
+    beginning: Mutex<Option<Vec<u8>>>,
     on_disk: bool,
     streams: [Rounds; 2],
     /// Rings when a round has ended.
@@ -44,14 +49,20 @@ struct Rounds {
 impl Output {
     /// For the read ends of stdout and stderr, in this order. Without a disk it is never waited for.
     pub(crate) fn new(pipes: [&Arc<OwnedFd>; 2], on_disk: bool) -> Arc<Output> {
-        let streams = pipes.map(|pipe| Rounds {
-            pipe: Arc::downgrade(pipe),
-            begun: AtomicU64::new(0),
-            done: AtomicU64::new(0),
-        });
+        Output::reading(pipes.map(Arc::downgrade), on_disk)
+    }
+
+    fn reading(pipes: [Weak<OwnedFd>; 2], on_disk: bool) -> Arc<Output> {
+        let streams = pipes.map(|pipe| Rounds { pipe, begun: AtomicU64::new(0), done: AtomicU64::new(0) });
         let (tail, advanced, lost_bytes) = (Tail::default(), Notify::new(), AtomicU64::new(0));
         let is_stuck = AtomicBool::new(false);
-        Arc::new(Output { tail, on_disk, streams, advanced, lost_bytes, is_stuck })
+        let beginning = Mutex::new(Some(Vec::new()));
+        Arc::new(Output { tail, beginning, on_disk, streams, advanced, lost_bytes, is_stuck })
+    }
+
+    /// For a worker whose output goes nowhere.
+    pub(crate) fn silent() -> Arc<Output> {
+        Output::reading([Weak::new(), Weak::new()], false)
     }
 
     /// Whether the worker's output goes to files, so that there is something to wait for.
@@ -108,6 +119,16 @@ impl Output {
         self.tail.errors()
     }
 
+    /// The first 30,000 bytes the worker wrote to stdout and stderr; none if it has been ready.
+    pub(crate) fn first_words(&self) -> Vec<u8> {
+        self.beginning.lock().clone().unwrap_or_default()
+    }
+
+    /// The worker is ready: how it began is of no interest any more.
+    pub(crate) fn forget_first_words(&self) {
+        *self.beginning.lock() = None;
+    }
+
     /// The line of stderr that most likely says what is wrong.
     pub(crate) fn complaint(&self) -> Option<String> {
         self.tail.complaint()
@@ -128,6 +149,10 @@ impl Output {
 
     pub(crate) fn hear(&self, stream: Stream, bytes: &[u8]) {
         self.tail.push(stream, bytes);
+        if let Some(beginning) = &mut *self.beginning.lock() {
+            let room = BEGINNING_BYTES.saturating_sub(beginning.len());
+            beginning.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
     }
 
     /// To be called before each read.
@@ -172,4 +197,29 @@ fn hold_bytes(pipes: &[Option<Arc<OwnedFd>>; 2]) -> [bool; 2] {
     }
     let mut answers = asked.iter().map(|pipe| pipe.revents().contains(PollFlags::IN));
     pipes.each_ref().map(|pipe| pipe.is_some() && answers.next().unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::Stream;
+    use super::{BEGINNING_BYTES, Output};
+
+    #[test]
+    fn how_a_worker_began_is_kept_until_it_is_ready() {
+        let nothing = || Arc::new(std::fs::File::open("/dev/null").unwrap().into());
+        let output = Output::new([&nothing(), &nothing()], false);
+        output.hear(Stream::Out, b"one ");
+        output.hear(Stream::Err, b"two");
+        assert_eq!(output.first_words(), b"one two");
+        output.hear(Stream::Out, &vec![b'x'; 2 * BEGINNING_BYTES]);
+        output.hear(Stream::Out, b"y");
+        let words = output.first_words();
+        assert_eq!(words.len(), BEGINNING_BYTES);
+        assert!(words.starts_with(b"one twox") && words.ends_with(b"x"));
+        output.forget_first_words();
+        output.hear(Stream::Err, b"later");
+        assert_eq!(output.first_words(), b"");
+    }
 }

@@ -41,7 +41,7 @@ pub(super) fn purge(
     if bytes <= quotas.max_total_bytes && files <= quotas.max_files {
         return 0;
     }
-    found.sort_by_key(|file| (file.modified, file.name.created_ms));
+    found.sort_by_key(|file| (file.modified, file.name.created_ms, file.name.number()));
     found.retain(|file| {
         let within = bytes <= quotas.max_total_bytes && files <= quotas.max_files;
         if within || !is_over(file, now, &writer_of) || !delete(&file.name) {
@@ -67,13 +67,18 @@ fn is_over(file: &Found, now: SystemTime, writer_of: impl Fn(&LogName) -> Writer
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::super::{LogPlan, Stream};
+    use super::super::name::Series;
+    use super::super::{LogNaming, LogPlan, Stream};
     use super::{Found, LogName, Writer, purge};
 
     /// Ten bytes each; `age` seconds old, which is also the pid.
     fn found(ages: &[u32]) -> Vec<Found> {
         let file = |&age: &u32| Found {
-            name: LogName { host: "h".to_owned(), pid: age, stream: Stream::Out, created_ms: 0 },
+            name: LogName {
+                series: Series::Machine { host: "h".to_owned(), stream: Stream::Out },
+                pid: age,
+                created_ms: 0,
+            },
             bytes: 10,
             modified: now() - Duration::from_secs(u64::from(age)),
         };
@@ -91,7 +96,13 @@ mod tests {
         writer_of: impl Fn(u32) -> Writer,
         undeletable: &[u32],
     ) -> Vec<u32> {
-        let quotas = LogPlan { directory: "/logs".into(), max_file_bytes: 1, max_total_bytes, max_files };
+        let quotas = LogPlan {
+            directory: "/logs".into(),
+            naming: LogNaming::Iisnode,
+            max_file_bytes: 1,
+            max_total_bytes,
+            max_files,
+        };
         let mut files = found(ages);
         let mut gone = Vec::new();
         let count = purge(

@@ -11,12 +11,12 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::capture::Capture;
+use super::capture::{Capture, Source};
 use super::console::Console;
 use super::directory::Directories;
 use super::name::LogName;
 use super::output::Output;
-use super::{LogPlan, Stream};
+use super::{LogNaming, LogPlan, Stream};
 
 /// Far longer than anything here takes; reached only when it fails.
 const LONG: Duration = Duration::from_secs(20);
@@ -61,6 +61,7 @@ impl Desk {
         Desk {
             plan: LogPlan {
                 directory: folder.path().join("deep/logs"),
+                naming: LogNaming::Iisnode,
                 max_file_bytes: 128 * 1024,
                 max_total_bytes: 1024 * 1024,
                 max_files: 20,
@@ -79,15 +80,14 @@ impl Desk {
         let output = Output::new([&pipes[0], &pipes[1]], true);
         let mut captures = JoinSet::new();
         let stop = CancellationToken::new();
-        for (pipe, stream) in pipes.into_iter().zip([Stream::Out, Stream::Err]) {
-            let capture = Capture {
-                pipe,
-                stream,
-                output: Arc::clone(&output),
-                voice: self.console.voice("app.0", 0, stream),
-                writer: Some(self.directories.writer(&self.plan, pid, stream)),
-                stop: stop.clone(),
-            };
+        let [out, err] = pipes;
+        let sources = [(out, Stream::Out), (err, Stream::Err)].map(|(pipe, stream)| Source {
+            pipe,
+            stream,
+            voice: self.console.voice("app.0", 0, stream),
+        });
+        let logs = Some((&self.plan, &self.directories));
+        for capture in Capture::all(sources, &output, logs, pid, &stop) {
             captures.spawn(capture.run());
         }
         let (out, err) = (to_file(out_end), to_file(err_end));
@@ -102,7 +102,7 @@ impl Desk {
     /// The log files of one stream in the order in which they were begun.
     fn logs(&self, stream: Stream) -> Vec<PathBuf> {
         let mut logs: Vec<LogName> = self.names().iter().filter_map(|name| LogName::parse(name)).collect();
-        logs.retain(|log| log.stream == stream);
+        logs.retain(|log| log.content() == stream.name());
         logs.sort_by_key(|log| log.created_ms);
         logs.iter().map(|log| self.plan.directory.join(log.to_string())).collect()
     }
@@ -170,7 +170,7 @@ async fn what_a_worker_writes_is_in_its_files_byte_by_byte() {
     let index = fs::read_to_string(desk.plan.directory.join("index.html")).unwrap();
     for name in desk.names().iter().filter(|name| *name != "index.html") {
         let log = LogName::parse(name).unwrap();
-        assert_eq!((log.pid, log.host), (7, super::name::machine()));
+        assert_eq!((log.pid, log.host()), (7, Some(&*super::name::machine())));
         assert!(index.contains(name.as_str()), "{index}");
     }
 }
@@ -366,4 +366,88 @@ async fn reading_can_be_ended_without_losing_what_was_read() {
     tokio::time::timeout(LONG, ended).await.expect("it reads on");
     assert!(!worker.output.is_open());
     assert_eq!(desk.text(Stream::Out), b"one\n");
+}
+
+/// One file for both, in the order in which it was read; the numbers of the following files tell their order.
+#[tokio::test]
+async fn both_streams_share_the_files_of_a_stem() {
+    let mut desk = Desk::new();
+    desk.plan.naming = LogNaming::Stem { stem: "std_out".to_owned() };
+    desk.plan.max_file_bytes = 20;
+    desk.plan.max_files = 3;
+    fs::create_dir_all(&desk.plan.directory).unwrap();
+    let others = ["other_20180205194132_1_2.log", "PC-1-stdout-1.txt", "std_out.log"];
+    for name in others {
+        let file = fs::File::create(desk.plan.directory.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    let (mut worker, mut twin) = (desk.worker(7), desk.worker(7));
+    twin.out.write_all(b"twin\n").unwrap();
+    twin.output.settled().await;
+    for number in 0..20 {
+        worker.out.write_all(format!("out {number:02} ").as_bytes()).unwrap();
+        worker.output.settled().await;
+        worker.out.write_all(b"end\n").unwrap();
+        worker.output.settled().await;
+        worker.err.write_all(format!("err {number:02}\n").as_bytes()).unwrap();
+        worker.output.settled().await;
+    }
+    let output = worker.end().await;
+    twin.end().await;
+    assert_eq!((output.lost_bytes(), output.last_words().ends_with(b"err 19\n")), (0, true));
+    let names = desk.names();
+    assert!(others.iter().all(|other| names.iter().any(|name| name == other)), "{names:?}");
+    let mut logs: Vec<LogName> = names.iter().filter_map(|name| LogName::parse(name)).collect();
+    logs.retain(|log| log.follows(&desk.plan.naming));
+    logs.sort_by_key(LogName::number);
+    let text = |log: &LogName| fs::read_to_string(desk.plan.directory.join(log.to_string())).unwrap();
+    logs.retain(|log| text(log) != "twin\n");
+    assert!((3..=4).contains(&logs.len()), "{logs:?}");
+    let all: String = logs.iter().map(text).collect();
+    let expected: String = (0..20).map(|number| format!("out {number:02} end\nerr {number:02}\n")).collect();
+    assert!(expected.ends_with(&all) && all.len() > 40, "{all}");
+}
+
+/// The folder may be the application's own, where an index would be its home page.
+#[tokio::test]
+async fn beside_the_files_of_a_stem_there_is_no_index_and_one_that_is_there_is_nobodys_concern() {
+    for home_page in [None, Some("<title>My shop</title>")] {
+        let mut desk = Desk::new();
+        desk.plan.naming = LogNaming::Stem { stem: "stdout".to_owned() };
+        desk.plan.max_files = 1;
+        fs::create_dir_all(&desk.plan.directory).unwrap();
+        let index = desk.plan.directory.join("index.html");
+        if let Some(page) = home_page {
+            fs::write(&index, page).unwrap();
+        }
+        // Of the first ones the files are deleted again.
+        for pid in [1, 2, 3, 4].map(|number| u32::MAX - number) {
+            let mut worker = desk.worker(pid);
+            worker.out.write_all(b"hello\n").unwrap();
+            worker.end().await;
+        }
+        let logs = desk.names().iter().filter(|name| name.ends_with(".log")).count();
+        assert!(logs < 4, "{logs}");
+        assert_eq!(fs::read_to_string(&index).ok().as_deref(), home_page);
+        assert_eq!(desk.said(), "");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_made_is_named_and_the_worker_is_read_on() {
+    let mut desk = Desk::new();
+    fs::write(desk.folder.path().join("file"), "").unwrap();
+    desk.plan.directory = desk.folder.path().join("file/logs");
+    desk.plan.naming = LogNaming::Stem { stem: "stdout".to_owned() };
+    let mut worker = desk.worker(7);
+    let mut pipe = worker.out.try_clone().unwrap();
+    let writing = tokio::task::spawn_blocking(move || pipe.write_all(&[b'x'; 200_000]).unwrap());
+    tokio::time::timeout(LONG, writing).await.expect("the worker is blocked").unwrap();
+    worker.err.write_all(b"oops\n").unwrap();
+    let output = worker.end().await;
+    assert_eq!((output.lost_bytes(), output.last_words()), (200_005, b"oops\n".to_vec()));
+    let said = desk.said();
+    assert_eq!(said.matches("file/logs/stdout_").count(), 1, "{said}");
+    assert!(said.contains("_7.log: Not a directory"), "{said}");
+    assert!(said.contains("200005 bytes of output of the worker with pid 7"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Puts the bytes of one stream into files, one after the other; what cannot be written is counted, and its place marked.
+//! Puts the bytes of one stream, or of both, into files, one after the other; what cannot be written is counted, and its place marked.
 //!
 //! Blocks on the disk: for blocking threads only.
 
@@ -9,15 +9,13 @@ use std::sync::Arc;
 
 use super::directory::{Directories, Directory, now_ms};
 use super::name::LogName;
-use super::{LogPlan, Stream};
+use super::{LogNaming, LogPlan, Stream};
 
 pub(crate) struct Writer {
     directory: Arc<Directory>,
     plan: LogPlan,
-    pid: u32,
-    stream: Stream,
-    /// When the next file became due: at the start, then whenever one is full.
-    since_ms: u64,
+    /// The name of the next file: due at the start, then whenever one is full.
+    next: LogName,
     open: Option<Open>,
     /// Bytes that are missing where the writer stands; not marked in a file yet.
     gap: u64,
@@ -33,18 +31,12 @@ struct Open {
 }
 
 impl Directories {
-    /// A writer for one stream of the worker with this pid, which has just been started.
+    /// A writer for one stream of the worker with this pid, which has just been started, or for both of them if the plan
+    /// has one file for both.
     pub(crate) fn writer(&self, plan: &LogPlan, pid: u32, stream: Stream) -> Writer {
-        Writer {
-            directory: self.get(&plan.directory),
-            plan: plan.clone(),
-            pid,
-            stream,
-            since_ms: now_ms(),
-            open: None,
-            gap: 0,
-            lost: 0,
-        }
+        let directory = self.get(&plan.directory);
+        let next = directory.first_name(&plan.naming, pid, stream);
+        Writer { directory, plan: plan.clone(), next, open: None, gap: 0, lost: 0 }
     }
 }
 
@@ -52,7 +44,7 @@ impl Writer {
     /// What is to be done before the first byte: a folder that cannot be used is found out early.
     pub(super) fn prepare(&mut self) {
         if let Err(error) = self.directory.prepare(&self.plan) {
-            self.directory.complain("logs cannot be written to", &error);
+            self.complain(&error);
         }
     }
 
@@ -65,10 +57,13 @@ impl Writer {
         self.lose(left.len() as u64 + dropped);
         let written = written.and_then(|()| self.mark_gap(&mut is_new));
         if let Err(error) = written {
-            self.directory.complain("logs cannot be written to", &error);
+            self.complain(&error);
         }
-        if is_new && let Err(error) = self.directory.list() {
-            self.directory.complain("the list of logs cannot be written to", &error);
+        if is_new
+            && self.plan.has_index()
+            && let Err(error) = self.directory.list()
+        {
+            self.directory.complain("the list of logs cannot be written to", &self.plan.directory, &error);
         }
         self.lost - before
     }
@@ -115,18 +110,26 @@ impl Writer {
         let is_deleted = |open: &Open| open.file.metadata().is_ok_and(|about| about.nlink() == 0);
         if let Some(open) = self.open.take_if(|open| is_full(open) || is_deleted(open)) {
             self.directory.release(&open.name);
-            // Never twice the same, even if the file is gone already: names tell the order.
-            self.since_ms = now_ms().max(open.name.created_ms + 1);
+            self.next = open.name.following(now_ms());
         }
         let open = match self.open.take() {
             Some(open) => open,
             None => {
-                let (file, name) = self.directory.create(&self.plan, self.pid, self.stream, self.since_ms)?;
+                let (file, name) = self.directory.create(&self.plan, self.next.clone())?;
                 *is_new = true;
                 Open { file, name, bytes: 0, ends_line: true }
             }
         };
         Ok(self.open.insert(open))
+    }
+
+    /// Names the file where a person knows its name beforehand.
+    fn complain(&self, error: &io::Error) {
+        let place = match self.plan.naming {
+            LogNaming::Iisnode => self.plan.directory.clone(),
+            LogNaming::Stem { .. } => self.directory.path_of(&self.next),
+        };
+        self.directory.complain("logs cannot be written to", &place, error);
     }
 
     fn lose(&mut self, bytes: u64) {
@@ -141,7 +144,7 @@ impl Drop for Writer {
             self.directory.release(&open.name);
         }
         if self.lost > 0 {
-            self.directory.report_loss(self.pid, self.stream, self.lost);
+            self.directory.report_loss(self.next.pid, self.next.content(), self.lost);
         }
     }
 }
