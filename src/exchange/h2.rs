@@ -14,15 +14,15 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use super::Peer;
 use super::pipe::{self, Receiver, Sender};
 use super::reply::{Opening, Reply};
+use super::{Given, Peer};
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
 use crate::base::local::Local;
 use crate::failure::Failure;
 use crate::http1::body::Body;
-use crate::http1::fields::Known;
+use crate::http1::fields::{self, Known};
 use crate::http1::framing::Framing;
 use crate::http1::request::{BadHead, Method, RequestHead};
 use crate::http1::response::ResponseHead;
@@ -46,6 +46,7 @@ pub(crate) struct H2 {
     /// Where the head of the response goes; gone when it has.
     answer: Option<oneshot::Sender<Answer>>,
     body: Option<Sender>,
+    given: Given,
     /// Takes the response's body out of its HTTP/1 framing.
     decoder: Body,
     /// A field line for the head of the response.
@@ -74,6 +75,7 @@ impl H2 {
             body_taken: false,
             answer: Some(answer),
             body: None,
+            given: Given::default(),
             decoder: Body::Length(0),
             added: String::new(),
         };
@@ -103,6 +105,14 @@ impl H2 {
 
     pub(crate) fn timer(&self) -> &Timer {
         &self.timer
+    }
+
+    pub(crate) fn given(&self) -> Given {
+        self.given
+    }
+
+    pub(crate) fn received(&self) -> &[u8] {
+        &self.head_bytes
     }
 
     /// Nothing is received with the head; the body comes in frames of its own.
@@ -146,8 +156,10 @@ impl H2 {
         }
         block.put(b"0\r\n");
         for (name, value) in trailers.iter().flatten() {
-            let late = matches!(Known::of(name.as_str().as_bytes()), Known::Other | Known::Date);
-            if !late || block.room().len() < name.as_str().len() + value.len() + CHUNK_FRAMING_BYTES {
+            let text = name.as_str().as_bytes();
+            let may_be_late =
+                matches!(Known::of(text), Known::Other | Known::Date) && !fields::is_identity(text);
+            if !may_be_late || block.room().len() < name.as_str().len() + value.len() + CHUNK_FRAMING_BYTES {
                 return Err(Failure::BadBody("a trailer that must not come late, or too many of them"));
             }
             put_display(&mut block, format_args!("{name}: "));
@@ -207,6 +219,7 @@ impl H2 {
     fn send_head(&mut self, response: Response<()>) -> Result<(), Failure> {
         let (sender, receiver) = pipe::pipe();
         let answer = self.answer.take().ok_or(Failure::ClientGone)?;
+        self.given.begin(response.status().as_u16(), 0);
         self.body = Some(sender);
         answer.send(response.map(|()| receiver)).map_err(|_| Failure::ClientGone)
     }
@@ -216,6 +229,7 @@ impl H2 {
         ready!(body.poll_ready(cx))?;
         let Body::Chunked(chunked) = &mut self.decoder else {
             body.send(Bytes::copy_from_slice(bytes));
+            self.given.add(bytes.len());
             return Poll::Ready(Ok(bytes.len()));
         };
         let mut data = Vec::with_capacity(bytes.len());
@@ -227,6 +241,7 @@ impl H2 {
             at += advance.consumed;
         }
         if !data.is_empty() {
+            self.given.add(data.len());
             body.send(Bytes::from(data));
         }
         Poll::Ready(Ok(bytes.len()))
@@ -279,6 +294,7 @@ impl H2 {
         self.send_head(response)?;
         if let Some(body) = &self.body {
             if self.head.method != Method::Head && !reply.body.is_empty() {
+                self.given.add(reply.body.len());
                 body.send(Bytes::from(reply.body.into_owned()));
             }
             body.finish(None);

@@ -10,7 +10,7 @@ pub(crate) mod reply;
 pub(crate) mod tunnel;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,17 +36,48 @@ use crate::rules::policy::Policy;
 pub(crate) struct Peer {
     /// As sent in `X-Forwarded-For`; none for clients on a Unix socket.
     pub(crate) ip: Option<Box<str>>,
+    /// Its end of the connection; 0 on a Unix socket.
+    pub(crate) port: u16,
     /// The connection comes from this machine, and is none that proxies prefer (a Unix socket).
     pub(crate) is_local: bool,
 }
 
 impl Peer {
-    /// A client at `ip` that has reached us at `here`; both none for Unix sockets.
-    pub(crate) fn new(ip: Option<IpAddr>, here: Option<IpAddr>) -> Peer {
-        let ip = ip.map(|ip| ip.to_canonical());
+    /// A client at `there` that has reached us at `here`; both none for Unix sockets.
+    pub(crate) fn new(there: Option<SocketAddr>, here: Option<IpAddr>) -> Peer {
+        let ip = there.map(|there| there.ip().to_canonical());
         let is_local =
             ip.is_some_and(|ip| ip.is_loopback() || here.is_some_and(|here| here.to_canonical() == ip));
-        Peer { ip: ip.map(|ip| ip.to_string().into_boxed_str()), is_local }
+        let port = there.map_or(0, |there| there.port());
+        Peer { ip: ip.map(|ip| ip.to_string().into_boxed_str()), port, is_local }
+    }
+}
+
+/// What a client has been given in answer to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Given {
+    /// Of the final response; 0 as long as there is none.
+    pub(crate) status: u16,
+    /// What was sent since it began, less the bytes of its head: below zero while that is on its way.
+    beyond_head: i64,
+}
+
+impl Given {
+    /// A final response begins whose head will be counted with its body.
+    fn begin(&mut self, status: u16, head_bytes: usize) {
+        *self = Given { status, beyond_head: -(head_bytes as i64) };
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.beyond_head += bytes as i64;
+    }
+
+    /// How many bytes of the body the client has taken, with so many `more`.
+    ///
+    /// Over HTTP/1 these are the bytes on the wire, the framing of chunks included; over HTTP/2 those of the body, as
+    /// they were handed to the connection.
+    pub(crate) fn body_bytes(self, more: u64) -> u64 {
+        u64::try_from(self.beyond_head.saturating_add_unsigned(more)).unwrap_or(0)
     }
 }
 
@@ -60,6 +91,8 @@ pub(crate) struct Exchange<'c> {
     pub(crate) client: Client<'c>,
     pub(crate) local: Rc<Local>,
     pub(crate) limits: Rc<Limits>,
+    /// What the worker is asked for, if not what the client asked for.
+    pub(crate) target: Option<Box<str>>,
     /// Field lines for the worker, each with its CR LF, from whoever has looked at the request on its way.
     pub(crate) told: String,
     /// Field lines for the client, each with its CR LF, that go with the answer of the worker asked last.
@@ -78,6 +111,7 @@ impl<'c> Exchange<'c> {
             client,
             local,
             limits,
+            target: None,
             told: String::new(),
             with_answer: String::new(),
             at_answer: None,
@@ -113,6 +147,16 @@ impl Client<'_> {
 
     pub(crate) fn timer(&self) -> &Timer {
         either!(self, client => client.timer())
+    }
+
+    /// What it has been given of the response so far.
+    pub(crate) fn given(&self) -> Given {
+        either!(self, client => client.given())
+    }
+
+    /// What has been received of a head that makes no sense, and perhaps more.
+    pub(crate) fn received(&self) -> &[u8] {
+        either!(self, client => client.received())
     }
 
     pub(crate) fn asked(&self) -> Asked {
@@ -160,6 +204,14 @@ impl Client<'_> {
         either!(self, client => client.add_fields(lines));
     }
 
+    /// Has the connection end with this response, and the client told so: before [`Client::begin`]. A connection of
+    /// HTTP/2 goes on; it carries others' requests.
+    pub(crate) fn end_after_response(&mut self) {
+        if let Client::H1(client) = self {
+            client.end_after_response();
+        }
+    }
+
     /// Sends bytes of the response, framed as the worker framed them; how many were taken.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(self, client => client.poll_send(cx, bytes))
@@ -177,7 +229,7 @@ impl Client<'_> {
         pipe: &mut Pipe,
     ) -> Poll<io::Result<usize>> {
         match self {
-            Client::H1(client) => client.stream().poll_empty(cx, pipe),
+            Client::H1(client) => client.poll_send_pipe(cx, pipe),
             Client::H2(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
@@ -192,7 +244,7 @@ impl Client<'_> {
         most: usize,
     ) -> Poll<io::Result<usize>> {
         match self {
-            Client::H1(client) => client.stream().poll_send_file(cx, file, offset, most),
+            Client::H1(client) => client.poll_send_file(cx, file, offset, most),
             Client::H2(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }

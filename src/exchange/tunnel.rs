@@ -29,6 +29,28 @@ pub(crate) struct Tunnel {
     pub(crate) first: Option<Block>,
     /// The request counts against its worker until the tunnel has closed.
     pub(crate) lease: Lease,
+    /// Is told when the tunnel has closed, whatever closes it.
+    pub(crate) at_end: Option<AtEnd>,
+}
+
+/// Told how many bytes have gone to the client, `first` included, when it is dropped.
+pub(crate) struct AtEnd {
+    to_client: Rc<Cell<u64>>,
+    told: Option<Box<dyn FnOnce(u64)>>,
+}
+
+impl AtEnd {
+    pub(crate) fn new(told: Box<dyn FnOnce(u64)>) -> AtEnd {
+        AtEnd { to_client: Rc::default(), told: Some(told) }
+    }
+}
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(told) = self.told.take() {
+            told(self.to_client.get());
+        }
+    }
 }
 
 /// One direction.
@@ -45,6 +67,8 @@ struct Direction {
     is_bulk: bool,
     /// Pieces moved so far, so that silence can be told.
     moved: Rc<Cell<u64>>,
+    /// Bytes written.
+    written: Rc<Cell<u64>>,
 }
 
 impl Tunnel {
@@ -52,11 +76,12 @@ impl Tunnel {
     /// end.
     pub(crate) async fn run(self, client: H1, local: &Local, patience: Duration) {
         let _lease = self.lease;
+        let counted = self.at_end.as_ref().map_or_else(Rc::default, |at_end| at_end.to_client.clone());
         let (client, early) = client.into_stream();
         let (from_client, to_client) = client.split();
         let (from_worker, to_worker) = self.worker.split();
         let moved = Rc::new(Cell::new(0));
-        let direction = |from, to, pending| Direction {
+        let direction = |from, to, pending, written| Direction {
             from,
             to,
             pending,
@@ -65,10 +90,11 @@ impl Tunnel {
             pipes: local.pipes.clone(),
             is_bulk: false,
             moved: moved.clone(),
+            written,
         };
         let mut directions = JoinSet::new();
-        directions.spawn_local(direction(from_client, to_worker, early).run());
-        directions.spawn_local(direction(from_worker, to_client, self.first).run());
+        directions.spawn_local(direction(from_client, to_worker, early, Rc::default()).run());
+        directions.spawn_local(direction(from_worker, to_client, self.first, counted).run());
         // Dropping the set ends what is still under way, and closes both connections.
         if !matches!(directions.join_next().await, Some(Ok(Ok(())))) {
             return;
@@ -94,11 +120,11 @@ impl Direction {
         loop {
             if let Some(block) = &mut self.pending {
                 let n = ready!(self.to.poll_write(cx, block.filled()))?;
-                self.moved.set(self.moved.get() + 1);
                 block.consume(n);
                 if block.is_empty() {
                     self.pending = None;
                 }
+                self.count(n);
                 continue;
             }
             if self.pipe.is_some() {
@@ -131,11 +157,16 @@ impl Direction {
             }
             self.is_bulk = n >= LARGE_BLOCK_BYTES;
         }
-        ready!(self.to.poll_empty(cx, pipe))?;
-        self.moved.set(self.moved.get() + 1);
+        let n = ready!(self.to.poll_empty(cx, pipe))?;
         if pipe.is_empty() && !self.is_bulk {
             self.pipe = None;
         }
+        self.count(n);
         Poll::Ready(Ok(true))
+    }
+
+    fn count(&self, bytes: usize) {
+        self.moved.set(self.moved.get() + 1);
+        self.written.set(self.written.get() + bytes as u64);
     }
 }

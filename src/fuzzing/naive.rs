@@ -222,12 +222,20 @@ pub(super) fn chunks(bytes: &[u8]) -> Option<Chunks> {
         }
         let (name, _) = field(line)?;
         let late = LATE.contains(&name.as_str()) || name.starts_with("proxy-") && name.len() >= 16;
+        let late = late || is_of_the_host(&name.replace('_', "-"));
         if late || trailers.len() + line.len() > 16 * 1024 {
             return None;
         }
         trailers.extend_from_slice(line);
         trailers.extend_from_slice(b"\r\n");
     }
+}
+
+/// Whether a lower-case name is one that clients have no say in.
+fn is_of_the_host(name: &str) -> bool {
+    let names =
+        ["x-original-url", "x-original-for", "x-original-proto", "x-original-host", "x-iis-windowsauthtoken"];
+    names.contains(&name) || name.starts_with("ms-aspnetcore") || name.starts_with("x-iisnode-")
 }
 
 /// Up to the first line end, which must be CR LF.

@@ -1,6 +1,7 @@
 //! Hands a request to the workers of an application: its generation, a place in one of its workers, an attempt, and,
 //! where that is safe, another.
 
+use std::fmt::Write;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,16 +19,24 @@ use crate::upstream::{debug_header, forward};
 
 /// Between two rounds over workers none of which could be reached: they are being replaced.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How many workers may close on one request before the client is told: it may be the request that ends them.
+/// How many workers may close on one request before the client is told: it may be the request that ends them. The modules
+/// for programs do not repeat requests at all; once is enough for a connection that was closed at the wrong moment.
 const MAX_REACHED: usize = 3;
+const MAX_REACHED_OF_PROGRAMS: usize = 1;
+/// So long after its connections a worker may end that ends.
+const NEWS_OF_AN_END: Duration = Duration::from_millis(100);
 /// When a client that met full workers may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Who was asked last, for those who explain a failure.
+/// Who was asked last, for those who explain a failure or keep a log.
 #[derive(Default)]
 pub(crate) struct Used {
     pub(crate) generation: Option<Arc<Generation>>,
     pub(crate) worker: Option<Arc<Worker>>,
+    /// How failures are shown, where there is no generation to say so.
+    pub(crate) errors: Option<ErrorStyle>,
+    /// How long the request has waited until it had a place in a worker, or none; of all attempts together.
+    pub(crate) waited: Duration,
 }
 
 /// What has been tried for one request.
@@ -53,22 +62,28 @@ pub(crate) async fn respond(
 ) -> Result<(), Failure> {
     let mut attempts = Attempts::default();
     let told = exchange.told.len();
-    let mut generation = current(application, exchange).await?;
+    let mut generation = current(application, exchange, used).await?;
     loop {
         used.generation = Some(generation.clone());
-        let lease = match lease(&generation, exchange, attempts.is_first()).await {
+        let lease = match lease(&generation, exchange, attempts.is_first(), &mut used.waited).await {
             Ok(lease) => lease,
             // It was recycled while this request waited; what replaced it serves those who waited, too.
             Err(failure) if is_of_generation(&failure) && is_replaced(application, &generation) => {
-                generation = current(application, exchange).await?;
+                generation = current(application, exchange, used).await?;
                 continue;
             }
             Err(failure) => return Err(failure),
         };
         used.worker = Some(lease.worker().clone());
         let passing = &generation.passing;
-        // Another generation may promote others.
+        // Another worker, or one of another generation, may be told something else.
         exchange.told.truncate(told);
+        exchange.told.push_str(lease.worker().told());
+        if !passing.queue_time_field.is_empty() {
+            let (field, waited) = (&passing.queue_time_field, used.waited.as_millis());
+            // Writing to a String cannot fail.
+            let _ = write!(exchange.told, "{field}: {waited}\r\n");
+        }
         if !passing.promoted.is_empty() {
             let lines = promote::lines(&passing.promoted, scene, exchange);
             exchange.told.push_str(&lines);
@@ -83,7 +98,9 @@ pub(crate) async fn respond(
             return Ok(());
         };
         let settings = generation.pool.settings();
-        if !attempts.another(&failure, exchange, settings.start_timeout) {
+        if has_died_of_it(&failure, &generation, used).await
+            || !attempts.another(&failure, exchange, &generation)
+        {
             return Err(failure);
         }
         tracing::debug!(application = settings.name, %failure, "another worker is asked");
@@ -93,28 +110,49 @@ pub(crate) async fn respond(
     }
 }
 
+/// Whether a worker has ended with this request, which the modules for programs do not repeat then: it may be what ends
+/// them, and every end counts. One that closed a kept connection at the wrong moment lives.
+async fn has_died_of_it(failure: &Failure, generation: &Generation, used: &Used) -> bool {
+    let may_have_acted = matches!(failure.retry(), Retry::IfIdempotent | Retry::AFew);
+    if !may_have_acted || !matches!(generation.passing.errors, ErrorStyle::Program(_)) {
+        return false;
+    }
+    let Some(pid) = used.worker.as_ref().and_then(|worker| worker.pid()) else { return false };
+    generation.pool.journal().ending_of(pid, NEWS_OF_AN_END).await.is_some()
+}
+
 /// The generation that serves now; most often it is there.
 async fn current(
     application: &Arc<Application>,
     exchange: &mut Exchange<'_>,
+    used: &mut Used,
 ) -> Result<Arc<Generation>, Failure> {
-    match application.running() {
-        Some(generation) => Ok(generation),
-        None => Box::pin(asked_for(application, exchange)).await,
+    if let Some(generation) = application.running() {
+        return Ok(generation);
     }
+    let begun = Instant::now();
+    let generation = Box::pin(asked_for(application, exchange, used)).await;
+    used.waited += begun.elapsed();
+    generation
 }
 
 /// Waits for a generation; the waiting ends when the client leaves.
 async fn asked_for(
     application: &Arc<Application>,
     exchange: &mut Exchange<'_>,
+    used: &mut Used,
 ) -> Result<Arc<Generation>, Failure> {
     let patience = exchange.limits.start_timeout;
     let is_local = locality::is_local(&exchange.client);
-    let name = || application.id.script.to_string();
+    let name = || application.id.name();
     match unless_gone(exchange, application.generation(patience, is_local)).await? {
         Ok(generation) => Ok(generation),
-        Err(Some(why)) => Err(refused(name(), &why)),
+        Err(Some(why)) => {
+            if let Refusal::ProgramNotFound { errors: Some(errors), .. } = &*why {
+                used.errors = Some((**errors).clone());
+            }
+            Err(refused(name(), &why))
+        }
         Err(None) => Err(Failure::NotReady { application: name(), after: patience }),
     }
 }
@@ -122,8 +160,8 @@ async fn asked_for(
 fn refused(application: String, why: &Refusal) -> Failure {
     match why.clone() {
         Refusal::BadSettings { notes, is_yml } => Failure::BadSettings { is_yml, notes: notes.into() },
-        Refusal::ProgramNotFound { program, command } => {
-            Failure::ProgramNotFound { application, program, command, refilling: false }
+        Refusal::ProgramNotFound { program, command, why, .. } => {
+            Failure::ProgramNotFound { application, program, command, why, refilling: false }
         }
         Refusal::Offline(page) => Failure::Offline(page),
         Refusal::Gone(what) => Failure::NotFound(what),
@@ -147,13 +185,18 @@ fn is_replaced(application: &Arc<Application>, generation: &Arc<Generation>) -> 
 }
 
 /// A place in a worker; waiting for it ends when the client leaves.
-async fn lease(generation: &Generation, exchange: &mut Exchange<'_>, first: bool) -> Result<Lease, Failure> {
+async fn lease(
+    generation: &Generation,
+    exchange: &mut Exchange<'_>,
+    first: bool,
+    waited: &mut Duration,
+) -> Result<Lease, Failure> {
     let pool = &generation.pool;
     // One worker needs no cookie to be found again.
     if generation.passing.sticky && pool.settings().slots > 1 {
-        return sticky_lease(generation, exchange, first).await;
+        return sticky_lease(generation, exchange, first, waited).await;
     }
-    next_lease(generation, exchange).await
+    next_lease(generation, exchange, waited).await
 }
 
 /// A place in the worker the client's cookie names; else in the next, and a cookie that names that one.
@@ -161,6 +204,7 @@ async fn sticky_lease(
     generation: &Generation,
     exchange: &mut Exchange<'_>,
     first: bool,
+    waited: &mut Duration,
 ) -> Result<Lease, Failure> {
     let pool = &generation.pool;
     // The worker that was wished for and failed is not asked again.
@@ -168,17 +212,29 @@ async fn sticky_lease(
     if let Some(lease) = wished.and_then(|slot| pool.lease_in(slot)) {
         return Ok(lease);
     }
-    let lease = next_lease(generation, exchange).await?;
+    let lease = next_lease(generation, exchange, waited).await?;
     exchange.with_answer = sticky::set_cookie(lease.worker().slot());
     Ok(lease)
 }
 
-async fn next_lease(generation: &Generation, exchange: &mut Exchange<'_>) -> Result<Lease, Failure> {
+async fn next_lease(
+    generation: &Generation,
+    exchange: &mut Exchange<'_>,
+    waited: &mut Duration,
+) -> Result<Lease, Failure> {
     let pool = &generation.pool;
     if let Some(lease) = pool.lease_now() {
         return Ok(lease);
     }
-    unless_gone(exchange, pool.lease()).await?.map_err(|reason| why_none(generation, reason))
+    let begun = Instant::now();
+    let granted = unless_gone(exchange, pool.lease()).await;
+    // Who gets no place has waited, too.
+    *waited += granted
+        .as_ref()
+        .ok()
+        .and_then(|lease| lease.as_ref().ok())
+        .map_or_else(|| begun.elapsed(), Lease::waited);
+    granted?.map_err(|reason| why_none(generation, reason))
 }
 
 /// Waits for `future` unless the client leaves first.
@@ -204,24 +260,32 @@ fn why_none(generation: &Generation, reason: NoLease) -> Failure {
         NoLease::NotReady => Failure::NotReady { application, after: settings.start_timeout },
         NoLease::Failing(why) => match generation.passing.errors {
             ErrorStyle::Short => Failure::Failing { application, why },
-            ErrorStyle::Site(_) => as_iisnode_tells(&generation.pool, application, why),
+            ErrorStyle::Site(_) => as_modules_tell(&generation.pool, application, why, true),
+            ErrorStyle::Program(_) => as_modules_tell(&generation.pool, application, why, false),
         },
+        NoLease::Closed { limit, until } => {
+            let opens_in = until.saturating_duration_since(Instant::now());
+            Failure::Closed { application, limit, opens_in }
+        }
         NoLease::Stopping => Failure::Stopping,
     }
 }
 
-/// iisnode has a number for each way of not starting.
-fn as_iisnode_tells(pool: &Pool, application: String, why: Arc<str>) -> Failure {
+/// iisnode has a number for each way of not starting. What programs do instead is in `why`.
+fn as_modules_tell(pool: &Pool, application: String, why: Arc<str>, is_script: bool) -> Failure {
     let excerpt = pool.journal().excerpt();
     match excerpt.endings.first().map(|ending| ending.cause.clone()) {
         Some(Cause::NoProgram(program)) => Failure::ProgramNotFound {
             application,
             program,
             command: excerpt.run.command,
+            why: None,
             refilling: excerpt.ever_ready,
         },
-        Some(Cause::Silent) => Failure::NotReady { application, after: pool.settings().start_timeout },
-        Some(Cause::Ended | Cause::NotStarted) | None => Failure::Failing { application, why },
+        Some(cause) if cause.is_timeout() && is_script => {
+            Failure::NotReady { application, after: pool.settings().start_timeout }
+        }
+        Some(_) | None => Failure::Failing { application, why },
     }
 }
 
@@ -240,16 +304,21 @@ impl Attempts {
     }
 
     /// Whether the request may go to another worker; if so it is rewound to its beginning.
-    fn another(&mut self, failure: &Failure, exchange: &mut Exchange<'_>, patience: Duration) -> bool {
+    fn another(&mut self, failure: &Failure, exchange: &mut Exchange<'_>, generation: &Generation) -> bool {
+        let patience = generation.pool.settings().start_timeout;
+        let most = match generation.passing.errors {
+            ErrorStyle::Program(_) => MAX_REACHED_OF_PROGRAMS,
+            ErrorStyle::Short | ErrorStyle::Site(_) => MAX_REACHED,
+        };
         let allowed = match failure.retry() {
             Retry::Never => false,
             Retry::IfIdempotent => {
                 self.reached += 1;
-                exchange.client.head().method.is_idempotent() && self.reached <= MAX_REACHED
+                exchange.client.head().method.is_idempotent() && self.reached <= most
             }
             Retry::AFew => {
                 self.reached += 1;
-                self.reached <= MAX_REACHED
+                self.reached <= most
             }
             Retry::Always => {
                 self.unreached += 1;

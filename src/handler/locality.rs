@@ -24,10 +24,20 @@ fn is_name_of_here(host: &[u8]) -> bool {
 
 /// Whether a request with a field of this name has come through a proxy: its peer is not the client.
 fn is_forwarding_field(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 6] =
-        [b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip"];
-    const PREFIX: &[u8] = b"x-forwarded-";
-    name.get(..PREFIX.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(PREFIX))
+    const NAMES: [&[u8]; 7] = [
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+    ];
+    // The second is IIS's own proxy, the third what applications of ASP.NET Core make of the first.
+    const PREFIXES: [&[u8]; 3] = [b"x-forwarded-", b"x-arr-", b"x-original-"];
+    let begins_with =
+        |prefix: &[u8]| name.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix));
+    PREFIXES.iter().any(|prefix| begins_with(prefix))
         || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
@@ -60,6 +70,8 @@ mod tests {
             ("Forwarded", true),
             ("via", true),
             ("CF-Connecting-IP", true),
+            ("X-ARR-LOG-ID", true),
+            ("X-Original-For", true),
             ("X-Forwarde", false),
             ("Host", false),
         ] {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::exchange::{Client, Exchange};
+use crate::exchange::{Client, Exchange, Peer};
 use crate::http1::fields::Field;
 use crate::rules::facts::Facts;
 
@@ -88,7 +88,11 @@ impl Facts for Variables<'_, '_> {
             "SERVER_SOFTWARE" => return text(concat!("ostler/", env!("CARGO_PKG_VERSION"))),
             "GATEWAY_INTERFACE" => return text("CGI/1.1"),
             "REMOTE_ADDR" | "REMOTE_HOST" => return ip(),
-            "REMOTE_PORT" | "LOCAL_ADDR" => return text(""),
+            "REMOTE_PORT" => match self.client.peer() {
+                Peer { ip: Some(_), port, .. } => Cow::Owned(port.to_string()),
+                _ => Cow::Borrowed(""),
+            },
+            "LOCAL_ADDR" => return text(""),
             // Nobody is authenticated by us.
             "LOGON_USER" | "AUTH_USER" | "AUTH_TYPE" | "REMOTE_USER" | "UNMAPPED_REMOTE_USER" => {
                 return text("");

@@ -183,6 +183,7 @@ fn check_trailer(line: &[u8]) -> Result<(), BadChunk> {
         return Err(BadChunk("a trailer holds a character that is not allowed"));
     }
     match Known::of(name) {
+        Known::Other if fields::is_identity(name) => Err(BadChunk("a trailer that only the host may send")),
         Known::Other | Known::Date => Ok(()),
         _ => Err(BadChunk("a trailer that must not come late")),
     }

@@ -61,6 +61,31 @@ pub(crate) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
+/// Whether a field says what only the host may say: who the user is, who the client was, which URL was asked for, and
+/// that it is the host who asks.
+pub(crate) fn is_identity(name: &[u8]) -> bool {
+    const PREFIXES: [&[u8]; 2] = [b"X-iisnode-", b"MS-ASPNETCORE"];
+    const NAMES: [&[u8]; 5] = [
+        b"X-Original-URL",
+        b"X-Original-For",
+        b"X-Original-Proto",
+        b"X-Original-Host",
+        b"X-IIS-WindowsAuthToken",
+    ];
+    // Nearly every field is told from these by its beginning. Workers that read `_` like `-` are not fooled either.
+    if !matches!(
+        name,
+        [b'x' | b'X', b'-' | b'_', b'i' | b'I' | b'o' | b'O', ..] | [b'm' | b'M', b's' | b'S', ..]
+    ) {
+        return false;
+    }
+    let is = |one: &u8, other: &u8| one.eq_ignore_ascii_case(other) || (*one == b'_' && *other == b'-');
+    let begins_with =
+        |start: &[u8]| name.len() >= start.len() && name.iter().zip(start).all(|(one, other)| is(one, other));
+    PREFIXES.iter().any(|prefix| begins_with(prefix))
+        || NAMES.iter().any(|known| known.len() == name.len() && begins_with(known))
+}
+
 /// What a `Connection` field says, over all its lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionOptions {

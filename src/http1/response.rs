@@ -18,6 +18,8 @@ pub(crate) struct ResponseHead {
     pub(crate) framing: Framing,
     /// Whether the worker's connection may carry another request after this response.
     pub(crate) persistent: bool,
+    /// The worker has said `Connection: close`.
+    pub(crate) wants_close: bool,
     /// `Keep-Alive: timeout=N`: after so many idle seconds the worker closes.
     pub(crate) keep_alive_seconds: Option<u32>,
     pub(crate) has_date: bool,
@@ -164,6 +166,7 @@ fn read_fields(
             && framing_of_body != Framing::UntilClose
             && !framing.contradicts_itself()
             && !announced_in_vain,
+        wants_close: connection.close,
         keep_alive_seconds,
         has_date,
         dropped,

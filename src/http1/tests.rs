@@ -388,6 +388,8 @@ fn chunks_in_doubt_are_refused_before_another_could_end_the_body() {
         ("0\r\nContent-Length: 5\r\n", "must not come late"),
         ("0\r\nhost: a\r\n", "must not come late"),
         ("0\r\nProxy-Authorization: a\r\n", "must not come late"),
+        ("0\r\nMS_AspNetCore-Token: a\r\n", "only the host"),
+        ("0\r\nX-Original-URL: /\r\n", "only the host"),
     ] {
         let mut scanner = Chunked::default();
         let before = &text.as_bytes()[..text.len() - 1];

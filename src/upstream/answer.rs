@@ -52,6 +52,9 @@ impl Relay<'_, '_> {
             }
             self.answer = if body.is_done() { Answer::Done } else { Answer::Body(body) };
         }
+        if self.forwards_connection && head.wants_close {
+            self.exchange.client.end_after_response();
+        }
         if !self.exchange.with_answer.is_empty() {
             let lines = std::mem::take(&mut self.exchange.with_answer);
             self.exchange.client.add_fields(&lines);

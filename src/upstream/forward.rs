@@ -24,7 +24,11 @@ pub(crate) async fn forward(
     passing: &Passing,
 ) -> Result<(), Failure> {
     let worker = lease.worker().clone();
-    let mut request = head::write(&exchange.client, passing, &exchange.told, &exchange.local.buffers);
+    let client = &exchange.client;
+    let received = (client.head(), client.head_bytes());
+    let target = exchange.target.as_deref();
+    let mut request =
+        head::write(received, target, client.peer(), passing, &exchange.told, &exchange.local.buffers);
     exchange.client.take_received_body(&mut request)?;
     // The worker may be closing a kept connection at this moment: only for what can then be sent again.
     let repeatable = exchange.client.head().method.is_idempotent() && exchange.client.body_is_done();
@@ -32,11 +36,13 @@ pub(crate) async fn forward(
     let reuse = repeatable || (is_small && matches!(worker.address(), Address::Unix(_)));
     let mut stream = connections.connect(&worker, reuse).await?;
     let output = worker.output().filter(|output| output.is_on_disk()).map(Arc::as_ref);
-    let ended = Relay::new(exchange, &mut stream, request, is_small, output).run().await?;
+    let ended = Relay::new(exchange, &mut stream, request, is_small, output, passing).run().await?;
     match ended {
         Ended::Reusable { promised_seconds } => connections.keep(&worker, stream, promised_seconds),
         Ended::Spent => {}
-        Ended::Upgraded { first } => exchange.tunnel = Some(Tunnel { worker: stream, first, lease }),
+        Ended::Upgraded { first } => {
+            exchange.tunnel = Some(Tunnel { worker: stream, first, lease, at_end: None });
+        }
     }
     Ok(())
 }

@@ -7,3 +7,5 @@ pub(crate) mod forward;
 mod head;
 pub(crate) mod pace;
 mod relay;
+#[cfg(test)]
+mod tests;

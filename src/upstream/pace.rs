@@ -1,7 +1,10 @@
-//! How slow a client may be in one exchange: what is waited for, and until when.
+//! How slow the other ends may be in one exchange: what is waited for, and until when.
 //!
 //! A rate is a deadline that every byte moves on by the time it was allowed to take, so a pause is forgiven up to the
 //! grace and a drip is not. Nothing counts while we do not wait for the client: a slow worker is not its fault.
+//!
+//! A worker may be as slow as it likes, unless it has a limit for saying nothing at all: each byte begins that anew, and
+//! it does not count while we wait for the client.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,6 +23,8 @@ pub(crate) struct Pace {
     word: Tick,
     /// For the rest of a request that has been answered already.
     rest: Tick,
+    /// For a worker to take or to send anything.
+    silence: Tick,
 }
 
 /// A deadline that bytes move on.
@@ -36,12 +41,14 @@ pub(crate) enum Overdue {
     Response,
     Word,
     Rest,
+    Silence,
 }
 
 impl Pace {
     pub(crate) fn new(clock: Rc<Clock>, limits: Rc<Limits>) -> Pace {
         let never = Tick::NEVER;
-        Pace { clock, limits, body: Due::NEVER, response: Due::NEVER, word: never, rest: never }
+        let (body, response) = (Due::NEVER, Due::NEVER);
+        Pace { clock, limits, body, response, word: never, rest: never, silence: never }
     }
 
     /// The worker has `patience` to say whether it wants the body, before we say so in its place.
@@ -90,9 +97,21 @@ impl Pace {
         }
     }
 
+    /// It is the worker that is waited for, and it has `patience` to take or send a byte.
+    pub(super) fn await_sign(&mut self, patience: Duration) {
+        if self.silence == Tick::NEVER {
+            self.silence = self.clock.after(patience);
+        }
+    }
+
+    /// A byte went to the worker or came from it, or somebody else is waited for.
+    pub(super) fn sign_came(&mut self) {
+        self.silence = Tick::NEVER;
+    }
+
     /// The next moment at which something is overdue.
     pub(crate) fn due(&self) -> Tick {
-        self.body.at.min(self.response.at).min(self.word).min(self.rest)
+        self.body.at.min(self.response.at).min(self.word).min(self.rest).min(self.silence)
     }
 
     pub(crate) fn overdue(&self) -> Option<Overdue> {
@@ -102,6 +121,7 @@ impl Pace {
             (self.body.at, Overdue::Body),
             (self.response.at, Overdue::Response),
             (self.word, Overdue::Word),
+            (self.silence, Overdue::Silence),
         ];
         order.into_iter().find(|(due, _)| *due <= now).map(|(_, what)| what)
     }

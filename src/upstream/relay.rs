@@ -21,6 +21,7 @@ use crate::http1::body::Body;
 use crate::http1::chunked::BadChunk;
 use crate::http1::response::Asked;
 use crate::logs::output::Output;
+use crate::pool::Passing;
 
 /// Bodies from here on are worth the calls that a pipe costs.
 const PIPED_FROM_BYTES: u64 = 256 * 1024;
@@ -90,6 +91,10 @@ pub(crate) struct Relay<'r, 'c> {
     pub(super) reusable: bool,
     pub(super) promised_seconds: Option<u32>,
     pub(super) upgraded: bool,
+    /// How long the worker may be silent while it is waited for.
+    silence: Option<Duration>,
+    /// The worker's wish to close ends the client's connection, too.
+    pub(super) forwards_connection: bool,
     pub(super) pace: Pace,
 }
 
@@ -101,6 +106,7 @@ impl<'r, 'c> Relay<'r, 'c> {
         request: Block,
         is_small: bool,
         log: Option<&'r Output>,
+        passing: &Passing,
     ) -> Self {
         let mut pace = Pace::new(exchange.local.clock.clone(), exchange.limits.clone());
         if matches!(&exchange.client, Client::H1(client) if client.needs_continue()) {
@@ -122,6 +128,8 @@ impl<'r, 'c> Relay<'r, 'c> {
             reusable: false,
             promised_seconds: None,
             upgraded: false,
+            silence: passing.silence,
+            forwards_connection: passing.forwards_connection,
             pace,
         }
     }
@@ -190,6 +198,7 @@ impl<'r, 'c> Relay<'r, 'c> {
             match sent {
                 Ok(n) => {
                     self.sent_any = true;
+                    self.pace.sign_came();
                     block.consume(n);
                     if block.is_empty() {
                         self.up = None;
@@ -262,6 +271,7 @@ impl<'r, 'c> Relay<'r, 'c> {
                 let read = self.worker.poll_read(cx, block.room());
                 if let Poll::Ready(Ok(n)) = &read {
                     block.received(*n);
+                    self.pace.sign_came();
                 }
                 match read {
                     Poll::Pending => {
@@ -294,6 +304,7 @@ impl<'r, 'c> Relay<'r, 'c> {
                     Ok(0) | Err(_) => Poll::Ready(Err(Failure::Truncated)),
                     Ok(n) => {
                         block.received(n);
+                        self.pace.sign_came();
                         Poll::Ready(self.take_body(block))
                     }
                 }
@@ -339,6 +350,7 @@ impl<'r, 'c> Relay<'r, 'c> {
                 Ok(0) | Err(_) => return Poll::Ready(Err(Failure::Truncated)),
                 Ok(n) => n,
             };
+            self.pace.sign_came();
             self.answer = Answer::Body(Body::Length(left - n as u64));
             return Poll::Ready(Ok(()));
         }
@@ -384,10 +396,24 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
     }
 
+    /// Whether nothing can move before the worker takes or sends something: the client owes nothing of its request, and
+    /// has taken all there is of the answer. For when both ways are pending.
+    fn waits_for_worker(&self) -> bool {
+        let is_read_by_client = self.down.is_none() && self.pipe.as_ref().is_none_or(Pipe::is_empty);
+        let is_sent_by_client = self.up.is_some() || self.is_asked();
+        is_read_by_client && is_sent_by_client && !matches!(self.answer, Answer::Done)
+    }
+
     fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         // A rest that flows may flow; one that the worker does not take is not waited for.
         if self.is_answered() && (self.up.is_some() || self.exchange.limits.body_rate == 0) {
             self.pace.await_rest();
+        }
+        if let Some(silence) = self.silence {
+            match self.waits_for_worker() {
+                true => self.pace.await_sign(silence),
+                false => self.pace.sign_came(),
+            }
         }
         let timer = self.exchange.client.timer();
         if self.pace.due() == Tick::NEVER {
@@ -400,6 +426,10 @@ impl<'r, 'c> Relay<'r, 'c> {
             Some(Overdue::Body) if self.is_answered() => return Poll::Ready(Ok(())),
             Some(Overdue::Body) => return Poll::Ready(Err(Failure::BodyTooSlow)),
             Some(Overdue::Response) => return Poll::Ready(Err(Failure::ClientTooSlow)),
+            Some(Overdue::Silence) => {
+                let after = self.silence.unwrap_or_default();
+                return Poll::Ready(Err(Failure::Silent { after }));
+            }
             Some(Overdue::Word) => {
                 if let Client::H1(client) = &mut self.exchange.client
                     && self.down.is_none()

@@ -1,11 +1,13 @@
 //! The response's way to an HTTP/1 client: the worker's head rewritten where it lies, its body as it comes.
 
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::{H1, HEADROOM};
 use crate::base::buffers::Block;
+use crate::base::pipe::Pipe;
 use crate::exchange::reply::{Opening, Reply, date_now};
 use crate::failure::Failure;
 use crate::http1::Version;
@@ -54,6 +56,7 @@ impl H1 {
         if is_long {
             self.insert_added(block);
         }
+        self.given.begin(head.status, self.head_left);
         Ok(())
     }
 
@@ -94,20 +97,53 @@ impl H1 {
         }
     }
 
+    pub(crate) fn end_after_response(&mut self) {
+        self.persistent = false;
+    }
+
     pub(crate) fn add_fields(&mut self, lines: &str) {
         self.added.push_str(lines);
     }
 
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.decoder.is_none() {
-            return self.stream.poll_write(cx, bytes);
+            return self.poll_write(cx, bytes);
         }
         if self.head_left > 0 {
-            let sent = ready!(self.stream.poll_write(cx, &bytes[..self.head_left]))?;
+            let sent = ready!(self.poll_write(cx, &bytes[..self.head_left]))?;
             self.head_left -= sent;
             return Poll::Ready(Ok(sent));
         }
         self.poll_send_data(cx, bytes)
+    }
+
+    /// Writes, and counts what the client takes.
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let sent = ready!(self.stream.poll_write(cx, bytes))?;
+        self.given.add(sent);
+        Poll::Ready(Ok(sent))
+    }
+
+    pub(crate) fn poll_send_pipe(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &mut Pipe,
+    ) -> Poll<io::Result<usize>> {
+        let sent = ready!(self.stream.poll_empty(cx, pipe))?;
+        self.given.add(sent);
+        Poll::Ready(Ok(sent))
+    }
+
+    pub(crate) fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let sent = ready!(self.stream.poll_send_file(cx, file, offset, most))?;
+        self.given.add(sent);
+        Poll::Ready(Ok(sent))
     }
 
     pub(crate) fn takes_pipes(&self) -> bool {
@@ -127,6 +163,7 @@ impl H1 {
         }
         let start = advance.data.start;
         let sent = ready!(self.stream.poll_write(cx, &bytes[advance.data]))?;
+        self.given.add(sent);
         decoder.scan(&bytes[..start + sent]).map_err(bad)?;
         Poll::Ready(Ok(start + sent))
     }
@@ -178,6 +215,7 @@ impl H1 {
         let head = opening.head_text(self.connection_field(opening.status));
         let mut block = self.local.buffers.at_least(head.len() + room);
         block.put(head.as_bytes());
+        self.given.begin(opening.status, head.len());
         block
     }
 
@@ -185,6 +223,7 @@ impl H1 {
         self.begin_own();
         self.persistent &= !reply.close;
         let mut bytes = reply.head_text(self.connection_field(reply.status)).into_bytes();
+        self.given.begin(reply.status, bytes.len());
         if self.head.method != Method::Head {
             bytes.extend_from_slice(&reply.body);
         }
@@ -194,7 +233,10 @@ impl H1 {
             self.timer.wakes(cx.waker());
             while !left.is_empty() {
                 match self.stream.poll_write(cx, left) {
-                    Poll::Ready(Ok(n)) => left = &left[n..],
+                    Poll::Ready(Ok(n)) => {
+                        self.given.add(n);
+                        left = &left[n..];
+                    }
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Failure::ClientGone)),
                     Poll::Pending if self.timer.is_due() => return Poll::Ready(Err(Failure::ClientTooSlow)),
                     Poll::Pending => return Poll::Pending,

@@ -9,7 +9,7 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::Peer;
+use super::{Given, Peer};
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
 use crate::base::local::Local;
@@ -66,6 +66,7 @@ pub(crate) struct H1 {
     parsed: usize,
     served_any: bool,
     begun: bool,
+    given: Given,
     interim_sent: bool,
     /// A field line for the head of the response; empty for none.
     added: String,
@@ -98,6 +99,7 @@ impl H1 {
             parsed: 0,
             served_any: false,
             begun: false,
+            given: Given::default(),
             interim_sent: false,
             added: String::new(),
             persistent: false,
@@ -198,6 +200,7 @@ impl H1 {
         self.body_at = self.head.end;
         self.streamed = false;
         self.begun = false;
+        self.given = Given::default();
         self.interim_sent = false;
         self.added = String::new();
         self.persistent = self.head.is_persistent();
@@ -257,6 +260,14 @@ impl H1 {
 
     pub(crate) fn timer(&self) -> &Timer {
         &self.timer
+    }
+
+    pub(crate) fn given(&self) -> Given {
+        self.given
+    }
+
+    pub(crate) fn received(&self) -> &[u8] {
+        self.input.as_ref().map_or(&[], Block::filled)
     }
 
     pub(crate) fn take_received_body(&mut self, out: &mut Block) -> Result<(), Failure> {
@@ -364,6 +375,7 @@ impl H1 {
     pub(crate) fn refuse(&mut self) {
         self.refused = true;
         self.begun = false;
+        self.given = Given::default();
         self.head.method = Method::Other;
         self.head.version = Version::Http11;
         self.persistent = false;
