@@ -1,12 +1,14 @@
 //! Why a request was not answered by its worker: every cause, whose fault it is, what the client gets, and whether
 //! another worker may try.
 
+mod manner;
 mod table;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::manner::Manner;
 use crate::http1::chunked::BadChunk;
 use crate::http1::request::BadHead;
 
@@ -74,11 +76,13 @@ pub enum Failure {
     /// The settings of an application, each note with its place.
     #[error("{}", bad_settings(*.is_yml))]
     BadSettings { is_yml: bool, notes: Arc<[String]> },
-    #[error("{application} cannot be started with `{command}`: there is no program `{program}`")]
+    #[error("{application} cannot be started with `{command}`: {}", not_found(.program, .why.as_deref()))]
     ProgramNotFound {
         application: String,
         program: String,
         command: String,
+        /// What was looked for, and what would help, if that is known.
+        why: Option<String>,
         /// It was there when the application began; a worker that ended cannot be replaced.
         refilling: bool,
     },
@@ -98,6 +102,12 @@ pub enum Failure {
     NotReady { application: String, after: Duration },
     #[error("{application} does not start: {why}")]
     Failing { application: String, why: Arc<str> },
+    /// Its workers have ended more often than is allowed in a minute.
+    #[error(
+        "{application} has failed more than {limit} times within a minute; it is started again in {} s",
+        .opens_in.as_secs() + 1
+    )]
+    Closed { application: String, limit: u32, opens_in: Duration },
     #[error("the host is stopping")]
     Stopping,
     #[error("the host has no {0} left")]
@@ -112,6 +122,9 @@ pub enum Failure {
     ConnectBusy,
     #[error("the worker did not accept a connection in time")]
     ConnectTimeout,
+    /// `requestTimeout`: no byte came, or none was taken.
+    #[error("the worker said nothing for {} s", .after.as_secs())]
+    Silent { after: Duration },
     #[error("the worker closed the connection before it took the request")]
     NotSent,
     #[error("the worker closed the connection before it had read the request")]
@@ -140,25 +153,9 @@ impl Failure {
         self.row().status
     }
 
-    /// Status and substatus where IIS's numbers are expected: monitoring and people know an iisnode site's troubles by
-    /// `500.1xxx`.
-    pub fn iis(&self) -> (u16, u16) {
-        self.row().iis
-    }
-
-    /// The code iisnode's page for developers shows as `HRESULT`.
-    pub fn internal_code(&self) -> u32 {
-        self.row().internal
-    }
-
     /// A word for logs and programs; never changes its meaning.
     pub fn code(&self) -> &'static str {
         self.row().code
-    }
-
-    /// What to do next, in a sentence or two, for who runs the site.
-    pub fn advice(&self) -> &'static str {
-        self.row().advice
     }
 
     pub fn retry(&self) -> Retry {
@@ -177,6 +174,7 @@ impl Failure {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Failure::Overflow { retry_after, .. } => Some(*retry_after),
+            Failure::Closed { opens_in, .. } => Some(*opens_in + Duration::from_secs(1)),
             Failure::NotReady { .. }
             | Failure::Failing { .. }
             | Failure::Stopping
@@ -203,8 +201,12 @@ fn bad_settings(is_yml: bool) -> &'static str {
     if is_yml {
         "ostler is unable to read the configuration file iisnode.yml"
     } else {
-        "the iisnode settings of this application cannot be used"
+        "the settings of this application cannot be used"
     }
+}
+
+fn not_found(program: &str, why: Option<&str>) -> String {
+    why.map_or_else(|| format!("there is no program `{program}`"), str::to_owned)
 }
 
 impl From<BadChunk> for Failure {

@@ -1,7 +1,8 @@
 //! One row a failure: whose it is, its numbers, its word, and what to do about it.
 //!
-//! `status` is what any application's client gets; `iis` what an iisnode site's does. Where iisnode has a number for a
-//! condition it is kept, however odd; a condition it does not know has the number of its nearest relative.
+//! `status` is what any application's client gets; `iis`, `internal` and `advice` what an iisnode site's does. Where iisnode
+//! has a number for a condition it is kept, however odd; a condition it does not know has the number of its nearest
+//! relative. `manner.rs` has what is different for other programs.
 
 use super::{Failure, Side};
 
@@ -188,6 +189,21 @@ impl Failure {
                 "Look at its output below and run the command by hand in the folder that is named. A syntax the \
                  installed Node version does not know, a module that is not installed, and a port or file that may \
                  not be opened are the usual causes.",
+            ),
+            Failure::Closed { .. } => upstream(
+                503,
+                (502, 5),
+                NO_FILE,
+                "closed",
+                "Look at its output below for why it ends; after a minute it is started again. rapidFailsPerMinute says \
+                 how many failures are allowed.",
+            ),
+            Failure::Silent { .. } => upstream(
+                504,
+                (502, 3),
+                NONE,
+                "silent",
+                "Raise requestTimeout, or have the program send something while it works.",
             ),
             Failure::ConnectRefused(_) => upstream(502, (500, 1001), NO_FILE, "connect_refused", LISTEN),
             Failure::ConnectBusy => upstream(

@@ -5,7 +5,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use super::spread::Guard;
-use super::{Core, h2, request, respond};
+use super::{Core, h2, request};
 use crate::base::stream::Stream;
 use crate::exchange::h1::{H1, Incoming};
 use crate::exchange::{Client, Exchange, Peer};
@@ -32,8 +32,7 @@ pub(super) async fn run(core: Rc<Core>, stream: Stream, peer: Peer, _guard: Guar
             Ok(Incoming::Closed) => return,
             Err(failure) => {
                 client.refuse();
-                let circumstances = respond::Circumstances::default();
-                Box::pin(respond::explain(&mut exchange(&core, &mut client), failure, circumstances)).await;
+                Box::pin(request::refuse(&core, &mut exchange(&core, &mut client), failure)).await;
             }
         }
         if !client.next_request() {

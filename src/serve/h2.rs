@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-use super::{Core, request, respond};
+use super::{Core, request};
 use crate::base::stream::Stream;
 use crate::exchange::h1::H1;
 use crate::exchange::h2::{Answer, H2};
@@ -105,7 +105,7 @@ async fn serve(
             Exchange::new(Client::H2(Box::new(client)), core.local.clone(), core.limits.clone());
         match indexed {
             Ok(()) => request::serve(&core, &mut exchange).await,
-            Err(failure) => respond::explain(&mut exchange, failure, respond::Circumstances::default()).await,
+            Err(failure) => request::refuse(&core, &mut exchange, failure).await,
         }
     });
     let answer = answer.await;

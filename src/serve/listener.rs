@@ -4,7 +4,7 @@
 //! that all cores accept from. Running out of descriptors pauses accepting: it never spins and never ends the core.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -136,13 +136,14 @@ impl Listener {
         let mut starved = false;
         loop {
             match accept(&listening).await {
-                Ok((socket, ip)) => {
+                Ok((socket, there)) => {
+                    let ip = there.map(|there| there.ip());
                     starved = false;
                     let Some(place) = places.take(ip).await else {
                         tracing::debug!(?ip, "a client has too many connections");
                         continue;
                     };
-                    if let Some(arrival) = spread.place(core, socket, ip, place) {
+                    if let Some(arrival) = spread.place(core, socket, there, place) {
                         start(arrival);
                     }
                 }
@@ -164,14 +165,14 @@ impl Listener {
 }
 
 /// The next connection, and the address of its client if that has one.
-async fn accept(listening: &AsyncFd<OwnedFd>) -> io::Result<(OwnedFd, Option<IpAddr>)> {
+async fn accept(listening: &AsyncFd<OwnedFd>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     loop {
         let mut ready = listening.readable().await?;
         match acceptfrom_with(ready.get_inner(), flags) {
             Ok((socket, peer)) => {
                 let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-                return Ok((socket, peer.map(|peer| peer.ip())));
+                return Ok((socket, peer));
             }
             Err(Errno::AGAIN) => ready.clear_ready(),
             Err(error) => return Err(error.into()),

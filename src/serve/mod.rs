@@ -1,6 +1,8 @@
 //! The data plane: one thread per core, each with its own runtime, its share of the connections, and its own idle
 //! connections to workers. What the cores share is small and atomic.
 
+pub(crate) mod access_log;
+mod complaints;
 mod connection;
 mod h2;
 pub(crate) mod listener;
@@ -22,7 +24,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing_appender::non_blocking::NonBlocking;
 
+use self::access_log::AccessLog;
+use self::complaints::Complaints;
 use self::listener::Listener;
 pub(crate) use self::places::Places;
 use self::spread::{Arrival, Inbox, Spread};
@@ -40,6 +45,8 @@ pub(crate) struct CorePlan {
     pub(crate) places: Arc<Places>,
     pub(crate) spread: Arc<Spread>,
     pub(crate) inbox: Inbox,
+    /// Takes the lines of the access log, if there is one.
+    pub(crate) access_log: Option<NonBlocking>,
     /// Accept no more, let what is in flight end.
     pub(crate) drain: CancellationToken,
     /// Stop now.
@@ -52,6 +59,8 @@ pub(crate) struct Core {
     pub(crate) connections: Connections,
     pub(crate) viewer: Viewer,
     pub(crate) limits: Rc<Limits>,
+    pub(crate) access_log: Option<Rc<AccessLog>>,
+    pub(crate) complaints: Complaints,
     /// Counts the connections, so that the core can wait for their end. Owns their tasks together with the runtime.
     pub(crate) tasks: TaskTracker,
 }
@@ -76,6 +85,8 @@ async fn core(plan: CorePlan) {
         local,
         viewer: Viewer::new(plan.world),
         limits: Rc::new(plan.limits),
+        access_log: plan.access_log.map(|sink| Rc::new(AccessLog::new(sink))),
+        complaints: Complaints::default(),
         tasks: TaskTracker::new(),
     });
     let (drain, halt) = (plan.drain.clone(), plan.halt.clone());

@@ -22,7 +22,7 @@ pub(super) fn gives_way(failure: &Failure, rendering: Rendering, mode: ErrorMode
         (Failure::Replaced { .. }, _) => true,
         (_, Rendering::Plain) => mode != ErrorMode::Detailed,
         (_, Rendering::DevPage { .. }) => mode == ErrorMode::Custom && failure.side() != Side::Upstream,
-        (_, Rendering::Known { .. }) => false,
+        (_, Rendering::Known { .. } | Rendering::Startup { .. }) => false,
     }
 }
 
@@ -32,10 +32,9 @@ pub(super) fn put(
     reply: &mut Reply,
     site: &Site,
     policy: &Policy,
-    failure: &Failure,
+    (status, substatus): (u16, u16),
     exchange: &Exchange<'_>,
 ) {
-    let (status, substatus) = failure.iis();
     let found = match policy.errors.page(status, substatus) {
         None => return,
         Some(ErrorPage::Redirect(location)) if location.contains(char::is_control) => Err(location),

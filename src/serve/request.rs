@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::access_log::{Ended, Unanswered};
 use super::respond::Circumstances;
 use super::routes::Key;
 use super::site::{Known, Site, Sites, declared_length};
@@ -13,14 +15,35 @@ use crate::exchange::reply::Reply;
 use crate::failure::Failure;
 use crate::handler::app;
 use crate::handler::variables::Scene;
+use crate::pool::Application;
 use crate::rules::filter;
 use crate::rules::route::Decision;
 
 /// Has the request answered, by whoever is to answer it or, where that fails, by us.
 pub(super) async fn serve(core: &Core, exchange: &mut Exchange<'_>) {
+    let begun = core.access_log.is_some().then(Instant::now);
     let mut circumstances = Circumstances::default();
+    let mut unanswered = Unanswered::Aborted;
+    let mut failed = None;
     if let Err(failure) = route(core, exchange, &mut circumstances).await {
-        Box::pin(respond::explain(exchange, failure, circumstances)).await;
+        unanswered = Unanswered::Gone;
+        failed = Box::pin(respond::explain(core, exchange, failure, &circumstances)).await;
+    }
+    if let (Some(log), Some(begun)) = (&core.access_log, begun) {
+        let used = &circumstances.used;
+        log.ended(exchange, &Ended { begun, used, unanswered, failed, is_refused: false });
+    }
+}
+
+/// Tells a client that what it sent is no request.
+pub(super) async fn refuse(core: &Core, exchange: &mut Exchange<'_>, failure: Failure) {
+    let begun = core.access_log.is_some().then(Instant::now);
+    let circumstances = Circumstances::default();
+    let failed = respond::explain(core, exchange, failure, &circumstances).await;
+    // Who left in the middle of a head has asked for nothing.
+    if let (Some(log), Some(begun), 1..) = (&core.access_log, begun, exchange.client.given().status) {
+        let (used, unanswered) = (&circumstances.used, Unanswered::Gone);
+        log.ended(exchange, &Ended { begun, used, unanswered, failed, is_refused: true });
     }
 }
 
@@ -38,19 +61,13 @@ async fn route(
         view = core.viewer.view();
     }
     let sites = match &view.world.serving {
-        Serving::One(application) => {
-            return app::respond(
-                application,
-                &Scene::default(),
-                exchange,
-                &core.connections,
-                &mut circumstances.used,
-            )
-            .await;
-        }
+        Serving::One(application) => return plain(core, application, exchange, circumstances).await,
         Serving::Sites(sites) => sites,
     };
     let site = site(sites, exchange)?;
+    if let Some(application) = &site.one {
+        return plain(core, application, exchange, circumstances).await;
+    }
     circumstances.site = Some(site.clone());
     if let Some(page) = site.offline_page(exchange) {
         return Err(Failure::Offline(page.clone()));
@@ -69,6 +86,7 @@ async fn route(
         (Decision::Script { script, .. }, Some(application)) => {
             if known.route.rewritten {
                 tell_original_url(exchange);
+                exchange.target = known.route.target.as_deref().map(Box::from);
             }
             if policy.errors.replaces_workers {
                 exchange.replaces = Some(policy.clone());
@@ -79,6 +97,17 @@ async fn route(
         }
         _ => Box::pin(answer(site, &known, exchange, &mut circumstances.fields)).await,
     }
+}
+
+/// Has an application answer that is all of what is served.
+async fn plain(
+    core: &Core,
+    application: &Arc<Application>,
+    exchange: &mut Exchange<'_>,
+    circumstances: &mut Circumstances,
+) -> Result<(), Failure> {
+    let scene = Scene::default();
+    app::respond(application, &scene, exchange, &core.connections, &mut circumstances.used).await
 }
 
 fn site<'s>(sites: &'s Sites, exchange: &Exchange<'_>) -> Result<&'s Arc<Site>, Failure> {

@@ -1,18 +1,19 @@
 //! What a client is told when its request fails: here, and nowhere else, a failure becomes a response.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::own_pages;
-use super::pages::{self, Report};
+use super::pages::{self, Rendering, Report};
 use super::site::{Known, Site};
-use crate::config::iisnode::DevErrors;
+use super::{Core, own_pages};
 use crate::exchange::Exchange;
-use crate::failure::{Failure, Side};
+use crate::exchange::reply::Reply;
+use crate::failure::{Failure, Manner, Side};
 use crate::handler::app::Used;
 use crate::handler::locality::is_local;
-use crate::pool::ErrorStyle;
+use crate::pool::{ErrorStyle, Kind, ProgramErrors};
 
 /// A connection that closes is often a worker that ends; its last words are waited for, so long.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -27,23 +28,61 @@ pub(super) struct Circumstances {
     pub(super) fields: String,
 }
 
-/// Tells the client, if it can still be told; else ends the response so that the client sees it is not whole.
-pub(super) async fn explain(exchange: &mut Exchange<'_>, failure: Failure, circumstances: Circumstances) {
+/// By what logs know a request that failed.
+pub(super) struct Mark {
+    /// Status and substatus; the word for the failure where there are no sites.
+    pub(super) error: Cow<'static, str>,
+    /// The number its client was told.
+    pub(super) request: String,
+}
+
+/// Tells the client, if it can still be told; else ends the response so that the client sees it is not whole. None if it
+/// was the client that has ended it.
+pub(super) async fn explain(
+    core: &Core,
+    exchange: &mut Exchange<'_>,
+    failure: Failure,
+    circumstances: &Circumstances,
+) -> Option<Mark> {
     let request = pages::request_id();
-    match failure.side() {
-        Side::Downstream => tracing::debug!(code = failure.code(), request, "{failure}"),
-        Side::Site if failure.status() < 500 => tracing::debug!(code = failure.code(), request, "{failure}"),
-        Side::Upstream | Side::Site | Side::Host => {
-            tracing::warn!(code = failure.code(), request, "{failure}")
-        }
+    let style = circumstances.style();
+    let error = match (circumstances.manner(&style), circumstances.numbers(&failure, &style)) {
+        (Manner::Command, _) => Cow::Borrowed(failure.code()),
+        (_, (status, substatus)) => Cow::Owned(format!("{status}.{substatus}")),
+    };
+    let name = circumstances.name();
+    let is_ours = failure.side() != Side::Downstream && failure.status() >= 500;
+    if !is_ours || matches!(failure, Failure::Offline(_)) {
+        tracing::debug!(code = failure.code(), request, "{failure}");
+    } else if let Some(untold) = core.complaints.admit(&name, Instant::now()) {
+        let besides = match untold {
+            0 => String::new(),
+            untold => format!(" ({untold} more failed before and are not listed here)"),
+        };
+        let to = if name.is_empty() { "" } else { " to " };
+        tracing::error!("request {request}{to}{name} failed with {error}: {failure}{besides}");
     }
-    if exchange.client.has_begun() || matches!(failure, Failure::ClientGone | Failure::ClientTooSlow) {
+    if matches!(failure, Failure::ClientGone | Failure::ClientTooSlow) {
         exchange.client.abort();
-        return;
+        return None;
     }
-    let mut reply = match circumstances.style() {
-        ErrorStyle::Short => pages::short(&failure),
-        ErrorStyle::Site(dev_errors) => page(exchange, &failure, &circumstances, dev_errors, &request).await,
+    let mark = Mark { error, request };
+    if exchange.client.has_begun() {
+        exchange.client.abort();
+        return Some(mark);
+    }
+    let request = &mark.request;
+    let is_local = is_local(&exchange.client);
+    let rendering = match &style {
+        ErrorStyle::Short => {
+            pages::choose_for_command(&failure, is_local).filter(|_| circumstances.knows_command(&failure))
+        }
+        ErrorStyle::Site(dev_errors) => Some(pages::choose(&failure, *dev_errors, is_local)),
+        ErrorStyle::Program(errors) => Some(pages::choose_for_program(&failure, errors, is_local)),
+    };
+    let mut reply = match rendering {
+        None => pages::short(&failure),
+        Some(rendering) => page(exchange, &failure, circumstances, &style, rendering, request).await,
     };
     reply.extra.push_str(&circumstances.fields);
     if let Some(known) = &circumstances.known {
@@ -51,6 +90,7 @@ pub(super) async fn explain(exchange: &mut Exchange<'_>, failure: Failure, circu
     }
     // A client that cannot be told has left; nothing remains to be done.
     let _ = exchange.client.reply(reply).await;
+    Some(mark)
 }
 
 /// The page of a site, in as much detail as the site allows.
@@ -58,48 +98,119 @@ async fn page(
     exchange: &Exchange<'_>,
     failure: &Failure,
     circumstances: &Circumstances,
-    dev_errors: DevErrors,
+    style: &ErrorStyle,
+    rendering: Rendering,
     request: &str,
-) -> crate::exchange::reply::Reply {
+) -> Reply {
     let client = &exchange.client;
-    let rendering = pages::choose(failure, dev_errors, is_local(client));
+    let manner = circumstances.manner(style);
+    let program = match style {
+        ErrorStyle::Program(errors) => Some(errors),
+        ErrorStyle::Short | ErrorStyle::Site(_) => None,
+    };
+    let numbers = circumstances.numbers(failure, style);
     let journal = circumstances.used.generation.as_ref().map(|generation| generation.pool.journal());
     let worker = circumstances.used.worker.as_ref().and_then(|worker| worker.pid());
-    if let (Some(journal), Some(pid), Side::Upstream) = (journal, worker, failure.side()) {
+    if let (Some(journal), Some(pid), Side::Upstream) = (journal, worker, failure.side())
+        // One that says nothing is alive.
+        && !matches!(failure, Failure::Silent { .. })
+    {
         journal.ending_of(pid, LAST_WORDS).await;
     }
     let (head, bytes) = (client.head(), client.head_bytes());
     let accept = head.fields.iter().find(|field| field.name.in_bytes(bytes).eq_ignore_ascii_case(b"accept"));
+    let application = circumstances.application();
     let report = Report {
         failure,
-        application: circumstances.application(),
+        manner,
+        numbers,
+        for_everybody: program.is_some_and(|errors| errors.details),
+        help_link: program.and_then(|errors| errors.help_link.as_deref()),
+        application: application.as_deref(),
         journal: journal.map(|journal| journal.excerpt()),
         worker,
         live_stderr: journal.and_then(|journal| journal.stderr(worker)),
         request_id: request,
         url: &String::from_utf8_lossy(head.target.in_bytes(bytes)),
-        wants_html: accept.is_some_and(|field| pages::accepts_html(field.value.in_bytes(bytes))),
+        // The modules' pages are HTML for everybody who does not ask for something else.
+        wants_html: accept
+            .map_or(program.is_some(), |field| pages::accepts_html(field.value.in_bytes(bytes))),
     };
     let mut reply = pages::render(&report, rendering);
     if let (Some(site), Some(known)) = (&circumstances.site, &circumstances.known)
         && own_pages::gives_way(failure, rendering, known.route.policy.errors.mode)
     {
-        own_pages::put(&mut reply, site, &known.route.policy, failure, exchange);
+        own_pages::put(&mut reply, site, &known.route.policy, numbers, exchange);
     }
     reply
 }
 
 impl Circumstances {
     fn style(&self) -> ErrorStyle {
-        match (&self.used.generation, &self.site) {
-            (Some(generation), _) => generation.passing.errors,
-            (None, Some(site)) => ErrorStyle::Site(site.dev_errors),
-            (None, None) => ErrorStyle::Short,
+        match (&self.used.generation, &self.site, self.kind()) {
+            (Some(generation), ..) => generation.passing.errors.clone(),
+            _ if self.used.errors.is_some() => self.used.errors.clone().unwrap_or_default(),
+            (None, _, Some(Kind::Command)) | (None, None, _) => ErrorStyle::Short,
+            (None, Some(site), Some(Kind::HttpPlatform | Kind::AspNetCore)) => {
+                ErrorStyle::Program(ProgramErrors {
+                    dev_errors: site.dev_errors,
+                    startup_page: true,
+                    details: false,
+                    help_link: None,
+                })
+            }
+            (None, Some(site), Some(Kind::Script) | None) => ErrorStyle::Site(site.dev_errors),
         }
     }
 
-    fn application(&self) -> Option<&str> {
+    /// What kind of application it is, if one was found.
+    fn kind(&self) -> Option<Kind> {
+        Some(self.known.as_ref()?.application.as_ref()?.id.kind)
+    }
+
+    fn manner(&self, style: &ErrorStyle) -> Manner {
+        match (self.kind(), style) {
+            (Some(Kind::AspNetCore), _) => Manner::AspNetCore,
+            (Some(Kind::HttpPlatform), _) | (_, ErrorStyle::Program(_)) => Manner::HttpPlatform,
+            (Some(Kind::Command), _) | (_, ErrorStyle::Short) => Manner::Command,
+            (None, ErrorStyle::Site(_)) if self.site.as_ref().is_none_or(|site| site.one.is_some()) => {
+                Manner::Command
+            }
+            (Some(Kind::Script) | None, ErrorStyle::Site(_)) => Manner::Iisnode,
+        }
+    }
+
+    /// Status and substatus.
+    fn numbers(&self, failure: &Failure, style: &ErrorStyle) -> (u16, u16) {
+        match (failure.numbers(self.manner(style)), style) {
+            // What a startup failure is without a page of its own.
+            ((502, 5), ErrorStyle::Program(ProgramErrors { startup_page: false, .. })) => (502, 3),
+            (numbers, _) => numbers,
+        }
+    }
+
+    /// What was asked, for the log; empty if it was no application.
+    fn name(&self) -> String {
+        match &self.used.generation {
+            Some(generation) => generation.pool.settings().name.clone(),
+            None => self.application().unwrap_or_default(),
+        }
+    }
+
+    /// Whether there is more to tell than that nobody answers: of servers that run already nothing is known.
+    fn knows_command(&self, failure: &Failure) -> bool {
+        let generation = self.used.generation.as_ref();
+        matches!(failure, Failure::ProgramNotFound { .. })
+            || generation
+                .is_some_and(|generation| !generation.pool.journal().excerpt().run.command.is_empty())
+    }
+
+    /// As the terminal calls it, if it has ever run; else by where it is.
+    fn application(&self) -> Option<String> {
+        if let Some(generation) = self.used.generation.as_ref().filter(|_| self.known.is_some()) {
+            return Some(generation.pool.settings().name.clone());
+        }
         let known = self.known.as_ref()?;
-        Some(&*known.application.as_ref()?.id.script)
+        Some(known.application.as_ref()?.id.name())
     }
 }

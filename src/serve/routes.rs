@@ -70,7 +70,7 @@ mod tests {
     use crate::rules::files::FilePolicy;
     use crate::rules::filter::Filter;
     use crate::rules::mapping::Mapping;
-    use crate::rules::policy::{ErrorPolicy, Policy};
+    use crate::rules::policy::{ErrorPolicy, Policy, ProgramFolders};
     use crate::rules::rewrite::RuleSet;
     use crate::rules::route::{Decision, Route};
 
@@ -84,12 +84,14 @@ mod tests {
             files: FilePolicy::default(),
             fields: "".into(),
             errors: ErrorPolicy::default(),
+            programs: ProgramFolders::default(),
         });
         let route = Route {
             decision: Decision::Abort,
             policy: policy.clone(),
             rewritten: false,
             url: "/".to_owned(),
+            target: None,
             is_repeatable: true,
         };
         Rc::new(Known { route, first_policy: policy, application: None })

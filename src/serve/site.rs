@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::base::root::Root;
-use crate::config::iisnode::DevErrors;
+use crate::config::settings::DevErrors;
 use crate::config::site::LEFT_OUT;
 use crate::exchange::{Client, Exchange};
 use crate::handler::locality;
 use crate::handler::log_places::LogPlaces;
 use crate::handler::variables::{Scene, Variables};
 use crate::http1::framing::Framing;
-use crate::pool::{Application, ApplicationId, Applications};
+use crate::pool::{Application, ApplicationId, Applications, Kind};
 use crate::rules::bindings::HostPattern;
 use crate::rules::facts::Facts;
 use crate::rules::mapping::Module;
@@ -33,6 +33,8 @@ pub(crate) struct Site {
     pub(crate) physical_root: String,
     pub(crate) policies: Arc<Tree<Policy>>,
     pub(crate) applications: Arc<Applications>,
+    /// The application that the whole site is, if it has no configuration.
+    pub(crate) one: Option<Arc<Application>>,
     pub(crate) logs: Arc<LogPlaces>,
     /// How failures are shown that concern no application.
     pub(crate) dev_errors: DevErrors,
@@ -71,7 +73,8 @@ impl Site {
             && found.matches('/').count() < MOST_NAMES
     }
 
-    /// The page that stands in for everything below a directory that is offline.
+    /// The page that stands in for everything below a directory that is offline. An application that is a program is closed
+    /// by the page in its own folder only; one above it closes another.
     pub(crate) fn offline_page(&self, exchange: &Exchange<'_>) -> Option<&Arc<[u8]>> {
         if self.offline.is_empty() {
             return None;
@@ -85,7 +88,21 @@ impl Site {
                 .filter(|name| !name.is_empty())
                 .all(|name| names.next().is_some_and(|there| there.eq_ignore_ascii_case(name)))
         };
-        self.offline.iter().find(|(directory, _)| is_below(directory)).map(|(_, page)| page)
+        let program = self.policies.at(path.as_str()).and_then(|policy| policy.programs.nearest());
+        let closes = |directory: &str| {
+            program.is_none_or(|folder| {
+                folder.eq_ignore_ascii_case(directory)
+                    || (directory.len() > folder.len() && self.runs_scripts(directory))
+            })
+        };
+        let mut offline = self.offline.iter();
+        offline.find(|(directory, _)| is_below(directory) && closes(directory)).map(|(_, page)| page)
+    }
+
+    /// Whether iisnode runs scripts in a directory.
+    fn runs_scripts(&self, directory: &str) -> bool {
+        let mapping = self.policies.at(directory).map(|policy| &policy.mapping);
+        mapping.is_some_and(|mapping| mapping.mapped.iter().any(|mapped| mapped.module == Module::Iisnode))
     }
 }
 
@@ -142,26 +159,28 @@ impl Site {
             Ok((path, _)) => self.policies.at(path.as_str()).unwrap_or(&route.policy).clone(),
             Err(_) => route.policy.clone(),
         };
-        let application = match &route.decision {
-            Decision::Script { script, mapped, .. } if mapped.module == Module::Iisnode => {
-                let id = ApplicationId { site: self.number, script: script.as_str().into() };
-                Some(self.applications.get(id))
-            }
-            _ => None,
-        };
+        let application = self.application(&route);
         Some(Rc::new(Known { route, first_policy, application }))
     }
-}
 
-impl Site {
-    /// The script that a URL leads to, for a client that sends nothing but that.
-    pub(crate) fn script_of(&self, url: &str) -> Option<String> {
+    /// The application that a URL leads to, for a client that sends nothing but that.
+    pub(crate) fn application_of(&self, url: &str) -> Option<Arc<Application>> {
         let asked = Asked { method: "GET", target: url.as_bytes(), content_length: None };
-        let route = route::decide(&self.policies, asked, &NoFacts, &self.root, None)?;
-        match route.decision {
-            Decision::Script { script, mapped, .. } if mapped.module == Module::Iisnode => Some(script),
-            _ => None,
-        }
+        self.application(&route::decide(&self.policies, asked, &NoFacts, &self.root, None)?)
+    }
+
+    fn application(&self, route: &Route) -> Option<Arc<Application>> {
+        let Decision::Script { script, mapped, .. } = &route.decision else { return None };
+        let programs = &route.policy.programs;
+        // A handler whose section is missing has an application all the same: it says what is missing.
+        let folder = |folder: &'_ Option<Box<str>>| folder.clone().unwrap_or_else(|| mapped.base.clone());
+        let (kind, path) = match mapped.module {
+            Module::Iisnode => (Kind::Script, script.as_str().into()),
+            Module::HttpPlatform => (Kind::HttpPlatform, folder(&programs.http_platform)),
+            Module::AspNetCore => (Kind::AspNetCore, folder(&programs.asp_net_core)),
+            Module::FastCgi | Module::Static | Module::Other(_) => return None,
+        };
+        Some(self.applications.get(ApplicationId { site: self.number, kind, path }))
     }
 }
 

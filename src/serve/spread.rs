@@ -5,7 +5,7 @@
 //! the newcomer on. Each connection moves at most once, before its first byte is read.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,7 +28,7 @@ pub(crate) struct Inbox(mpsc::UnboundedReceiver<Arrival>);
 /// A connection just accepted, not yet part of a runtime.
 pub(crate) struct Arrival {
     socket: OwnedFd,
-    ip: Option<IpAddr>,
+    there: Option<SocketAddr>,
     guard: Guard,
 }
 
@@ -60,13 +60,13 @@ impl Spread {
         self: &std::sync::Arc<Self>,
         here: usize,
         socket: OwnedFd,
-        ip: Option<IpAddr>,
+        there: Option<SocketAddr>,
         place: Place,
     ) -> Option<Arrival> {
         let core = self.choose(here);
         self.loads[core].fetch_add(1, Ordering::Relaxed);
         let guard = Guard { _place: place, core, spread: self.clone() };
-        let arrival = Arrival { socket, ip, guard };
+        let arrival = Arrival { socket, there, guard };
         if core == here {
             return Some(arrival);
         }
@@ -85,14 +85,15 @@ impl Inbox {
 impl Arrival {
     pub(super) fn into_stream(self) -> io::Result<(Stream, Peer, Guard)> {
         // Where a client reached us tells whether it is this machine; loopback says so by itself.
-        let here = self.ip.filter(|ip| !ip.to_canonical().is_loopback()).and_then(|_| local_ip(&self.socket));
-        Ok((Stream::new(self.socket)?, Peer::new(self.ip, here), self.guard))
+        let ip = self.there.map(|there| there.ip().to_canonical());
+        let here = ip.filter(|ip| !ip.is_loopback()).and_then(|_| local_ip(&self.socket));
+        Ok((Stream::new(self.socket)?, Peer::new(self.there, here), self.guard))
     }
 }
 
 fn local_ip(socket: &OwnedFd) -> Option<IpAddr> {
     let address = rustix::net::getsockname(socket).ok()?;
-    std::net::SocketAddr::try_from(address).ok().map(|address| address.ip())
+    SocketAddr::try_from(address).ok().map(|address| address.ip())
 }
 
 impl Drop for Guard {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Failure, Side};
+use super::super::{Failure, Manner, Side};
 
 /// Every failure there is, with its status for any application, and IIS's numbers.
 fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
@@ -14,6 +14,7 @@ fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
         application: application(),
         program: "nothing".to_owned(),
         command: "nothing server.js".to_owned(),
+        why: None,
         refilling,
     };
     let notes: Arc<[String]> = Arc::from(["iisnode.yml:1:1: error: no".to_owned()]);
@@ -49,6 +50,12 @@ fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
         (Failure::Stopping, 503, (503, 1001)),
         (Failure::Exhausted("open files"), 503, (503, 1000)),
         (Failure::FileCut, 500, (500, 0)),
+        (
+            Failure::Closed { application: application(), limit: 10, opens_in: Duration::from_secs(1) },
+            503,
+            (502, 5),
+        ),
+        (Failure::Silent { after: Duration::from_secs(1) }, 504, (502, 3)),
         (Failure::ConnectRefused(io::ErrorKind::ConnectionRefused.into()), 502, (500, 1001)),
         (Failure::ConnectBusy, 502, (503, 1003)),
         (Failure::ConnectTimeout, 504, (500, 1001)),
@@ -67,14 +74,15 @@ fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
 #[test]
 fn every_failure_has_the_numbers_people_know_it_by() {
     for (failure, status, iis) in every_failure() {
-        assert_eq!((failure.status(), failure.iis()), (status, iis), "{failure:?}");
+        let numbers = failure.numbers(Manner::Iisnode);
+        assert_eq!((failure.status(), numbers), (status, iis), "{failure:?}");
     }
 }
 
 #[test]
 fn every_failure_says_what_to_do_next() {
     for (failure, ..) in every_failure() {
-        let advice = failure.advice();
+        let advice = failure.advice(Manner::Iisnode);
         assert!(advice.ends_with('.') && !advice.contains("  "), "{failure:?}: {advice}");
     }
 }
@@ -95,5 +103,30 @@ fn what_iisnode_blames_on_the_worker_is_the_workers() {
     for (failure, _, (_, substatus)) in every_failure() {
         let with_page = matches!(substatus, 1003..=1018);
         assert!(!with_page || failure.side() == Side::Upstream, "{failure:?}");
+    }
+}
+
+#[test]
+fn a_program_that_is_missing_is_told_with_what_was_looked_for() {
+    let failure = |why: Option<&str>| Failure::ProgramNotFound {
+        application: "/shop".to_owned(),
+        program: "dotnet".to_owned(),
+        command: "dotnet ./Shop.dll".to_owned(),
+        why: why.map(str::to_owned),
+        refilling: false,
+    };
+    for (why, told) in [
+        (None, "there is no program `dotnet`"),
+        (Some(".NET is not installed: …"), ".NET is not installed: …"),
+    ] {
+        let failure = failure(why);
+        assert_eq!(failure.to_string(), format!("/shop cannot be started with `dotnet ./Shop.dll`: {told}"));
+        for (manner, advised) in [
+            (Manner::Iisnode, "nodeProcessCommandLine"),
+            (Manner::HttpPlatform, "processPath"),
+            (Manner::AspNetCore, "processPath"),
+        ] {
+            assert!(failure.advice(manner).contains(advised), "{}", failure.advice(manner));
+        }
     }
 }

@@ -1,7 +1,8 @@
-//! How much a client is told: which of iisnode's three renderings a failure gets.
+//! How much a client is told: which rendering a failure gets, by whose application it is.
 
-use crate::config::iisnode::DevErrors;
+use crate::config::settings::DevErrors;
 use crate::failure::{Failure, Side};
+use crate::pool::ProgramErrors;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rendering {
@@ -9,6 +10,8 @@ pub(crate) enum Rendering {
     Known { status_200: bool },
     /// Everything there is, for who writes the program.
     DevPage { status_200: bool },
+    /// That the program does not start; with all that was seen, or with what it can be.
+    Startup { is_detailed: bool },
     /// Status, reason and a number.
     Plain,
 }
@@ -44,101 +47,42 @@ pub(crate) fn choose(failure: &Failure, dev_errors: DevErrors, client_is_local: 
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::io;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use super::{Rendering, choose};
-    use crate::config::iisnode::DevErrors;
-    use crate::failure::Failure;
-
-    /// What a client elsewhere and one on the machine get, with development errors as iisnode has them by default.
-    #[test]
-    fn every_condition_is_shown_as_iisnode_shows_it() {
-        const KNOWN: Rendering = Rendering::Known { status_200: true };
-        const DEV: Rendering = Rendering::DevPage { status_200: true };
-        // iisnode's plain ones are explained on the machine itself, with their status.
-        const CANDID: Rendering = Rendering::DevPage { status_200: false };
-        const PLAIN: Rendering = Rendering::Plain;
-        let application = || "shop".to_owned();
-        let settings = |is_yml| Failure::BadSettings { is_yml, notes: Arc::from([]) };
-        let refused = |status, substatus| Failure::Refused { status, substatus, why: String::new() };
-        let program = |refilling| Failure::ProgramNotFound {
-            application: application(),
-            program: "x".to_owned(),
-            command: "x".to_owned(),
-            refilling,
-        };
-        for (failure, elsewhere, local) in [
-            (settings(false), PLAIN, KNOWN),
-            (settings(true), PLAIN, KNOWN),
-            (Failure::Broken { what: "x".into() }, PLAIN, KNOWN),
-            (Failure::NotFound("x".to_owned()), PLAIN, CANDID),
-            (program(false), KNOWN, KNOWN),
-            (program(true), KNOWN, KNOWN),
-            (Failure::Overflow { application: application(), retry_after: Duration::ZERO }, PLAIN, CANDID),
-            (Failure::Stopping, PLAIN, CANDID),
-            (Failure::Exhausted("x"), PLAIN, CANDID),
-            (Failure::ConnectBusy, DEV, DEV),
-            (Failure::ConnectRefused(io::ErrorKind::ConnectionRefused.into()), DEV, DEV),
-            (Failure::ConnectTimeout, DEV, DEV),
-            (Failure::NotReady { application: application(), after: Duration::ZERO }, DEV, DEV),
-            (Failure::Failing { application: application(), why: "x".into() }, DEV, DEV),
-            (Failure::NotSent, DEV, DEV),
-            (Failure::NotRead, DEV, DEV),
-            (Failure::AnswerHeadTooLarge(1), DEV, DEV),
-            (Failure::ClosedBeforeAnswer, DEV, DEV),
-            (Failure::BadAnswer("x"), DEV, DEV),
-            (Failure::ClosedInHead, DEV, DEV),
-            (Failure::BadAnswerBody("x"), DEV, DEV),
-            (Failure::Truncated, DEV, DEV),
-            (Failure::HeadTooLarge(1), PLAIN, PLAIN),
-            (Failure::BadBody("x"), PLAIN, PLAIN),
-            (refused(501, 0), PLAIN, CANDID),
-            (refused(404, 8), PLAIN, CANDID),
-            (refused(413, 1), PLAIN, CANDID),
-            (Failure::Offline(Arc::from([])), PLAIN, PLAIN),
-            (Failure::Replaced { status: 404 }, PLAIN, PLAIN),
-        ] {
-            assert_eq!(choose(&failure, DevErrors::Ok200, false), elsewhere, "{failure:?} elsewhere");
-            assert_eq!(choose(&failure, DevErrors::Ok200, true), local, "{failure:?} on the machine");
+/// For `httpPlatform` and `aspNetCore`, always with the true status. Startup failures have a page for everybody, unless
+/// the site is to show its own; its details, and the page for developers, are for clients on the machine itself, and for
+/// everybody if the application runs in development.
+pub(crate) fn choose_for_program(
+    failure: &Failure,
+    errors: &ProgramErrors,
+    client_is_local: bool,
+) -> Rendering {
+    const STATUS_200: bool = false;
+    let shown_to_locals = errors.dev_errors != DevErrors::Off && client_is_local;
+    match failure {
+        Failure::LogsClosed => Rendering::Known { status_200: STATUS_200 },
+        Failure::Offline(_) | Failure::Replaced { .. } => Rendering::Plain,
+        Failure::Broken { .. } | Failure::BadSettings { .. } if client_is_local => {
+            Rendering::Known { status_200: STATUS_200 }
         }
-    }
-
-    #[test]
-    fn without_development_errors_only_configuration_is_explained_and_only_on_the_machine() {
-        let broken = Failure::Broken { what: "x".into() };
-        let yml = Failure::BadSettings { is_yml: true, notes: Arc::from([]) };
-        let crash = Failure::Failing { application: "shop".to_owned(), why: "x".into() };
-        for (failure, client_is_local, rendering) in [
-            (&broken, true, Rendering::Known { status_200: true }),
-            (&yml, true, Rendering::Known { status_200: true }),
-            (&broken, false, Rendering::Plain),
-            (&yml, false, Rendering::Plain),
-            (&crash, true, Rendering::Plain),
-            (&crash, false, Rendering::Plain),
-            (&Failure::Stopping, true, Rendering::Plain),
-        ] {
-            assert_eq!(choose(failure, DevErrors::Off, client_is_local), rendering, "{failure:?}");
+        Failure::Broken { .. } | Failure::BadSettings { .. } => Rendering::Plain,
+        failure if failure.is_of_start() && !errors.startup_page => Rendering::Plain,
+        failure if failure.is_of_start() => {
+            Rendering::Startup { is_detailed: errors.details || shown_to_locals }
         }
-    }
-
-    #[test]
-    fn the_same_pages_come_with_their_status_if_a_site_wants_that() {
-        let crash = Failure::Failing { application: "shop".to_owned(), why: "x".into() };
-        let broken = Failure::Broken { what: "x".into() };
-        let status_200 = false;
-        assert_eq!(choose(&crash, DevErrors::TrueStatus, false), Rendering::DevPage { status_200 });
-        assert_eq!(choose(&broken, DevErrors::TrueStatus, true), Rendering::Known { status_200 });
-    }
-
-    #[test]
-    fn that_logs_are_closed_is_explained_to_those_they_are_closed_to() {
-        for dev_errors in [DevErrors::Off, DevErrors::Ok200, DevErrors::TrueStatus] {
-            let rendering = choose(&Failure::LogsClosed, dev_errors, false);
-            assert_eq!(rendering, Rendering::Known { status_200: false });
-        }
+        failure => match failure.side() {
+            Side::Upstream if errors.details || shown_to_locals => {
+                Rendering::DevPage { status_200: STATUS_200 }
+            }
+            Side::Site | Side::Host if shown_to_locals => Rendering::DevPage { status_200: STATUS_200 },
+            _ => Rendering::Plain,
+        },
     }
 }
+
+/// For a command of nobody's `web.config`: who sits at the machine sees why it does not start, and all else is one line,
+/// for which this is None.
+pub(crate) fn choose_for_command(failure: &Failure, client_is_local: bool) -> Option<Rendering> {
+    (failure.is_of_start() && client_is_local).then_some(Rendering::Startup { is_detailed: true })
+}
+
+#[cfg(test)]
+mod tests;

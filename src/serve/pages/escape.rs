@@ -12,19 +12,35 @@ pub(super) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
-            '\n' | '\t' => out.push(char),
-            _ if char.is_control() => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "[x{:02X}]", u32::from(char));
-            }
-            _ => out.push(char),
+            _ => show(char, &mut out),
         }
     }
     out
 }
 
+/// Text for programs and terminals: nothing in it steers them.
+pub(super) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    text.chars().for_each(|char| show(char, &mut out));
+    out
+}
+
+fn show(char: char, out: &mut String) {
+    if char.is_control() && !matches!(char, '\n' | '\t') {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "[x{:02X}]", u32::from(char));
+    } else {
+        out.push(char);
+    }
+}
+
 /// What a program printed, as it would be read in a terminal, without the colours.
 pub(super) fn printed(bytes: &[u8]) -> String {
+    escape(uncoloured(bytes).trim_end())
+}
+
+/// The same as bare text.
+pub(super) fn uncoloured(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
@@ -39,7 +55,7 @@ pub(super) fn printed(bytes: &[u8]) -> String {
         }
     }
     out.push_str(rest);
-    escape(out.trim_end())
+    out
 }
 
 /// What follows a control sequence of terminals of which the escape character was read; None if it is none.
@@ -62,11 +78,12 @@ fn after_sequence(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, printed};
+    use super::{escape, printed, visible};
 
     #[test]
     fn nothing_a_stranger_writes_becomes_markup() {
         assert_eq!(escape(r#"<a href="x" o='y'>&"#), "&lt;a href=&quot;x&quot; o=&apos;y&apos;&gt;&amp;");
+        assert_eq!(visible("<a>\n\tb\0\x1b"), "<a>\n\tb[x00][x1B]");
         assert_eq!(escape("a\n\tb\0\x1b\u{85}"), "a\n\tb[x00][x1B][x85]");
     }
 

@@ -1,4 +1,8 @@
-//! What the last words of a Node program usually mean, for the commonest of them.
+//! What the last words of a program usually mean, for the commonest of them.
+
+use std::borrow::Cow;
+
+use crate::failure::Manner;
 
 /// By words of its stderr, the first that is found.
 const HINTS: &[(&[u8], &str)] = &[
@@ -33,24 +37,46 @@ const HINTS: &[(&[u8], &str)] = &[
          runs the site.",
     ),
     (
-        b"EADDRINUSE",
-        "The program listens on a port that is taken. Have it listen on process.env.PORT and on nothing else: several \
-         workers cannot share a port that is written into the program.",
+        b"ModuleNotFoundError",
+        "A module of Python is missing. Install it for the interpreter that the command names, or name the one of the \
+         virtual environment.",
     ),
+    (
+        b"You must install or update .NET",
+        "The runtime that the application was built for is not installed here. Install it, or publish the application \
+         self-contained.",
+    ),
+    (b"UnsupportedClassVersionError", "The program was built for a newer Java than the one that runs it."),
     (
         b"heap out of memory",
         "The program used up its memory. Raise it with --max-old-space-size in NODE_OPTIONS, or find the leak.",
     ),
 ];
 
-pub(super) fn of(stderr: &[u8]) -> Option<&'static str> {
+/// How programs say that they cannot listen: Node, then what C libraries, .NET and Java have for it.
+const TAKEN: [&[u8]; 3] = [b"EADDRINUSE", b"ddress already in use", b"AddressInUseException"];
+
+pub(super) fn of(stderr: &[u8], manner: Manner) -> Option<Cow<'static, str>> {
     let is_said = |words: &[u8]| memchr::memmem::find(stderr, words).is_some();
-    HINTS.iter().find(|(words, _)| is_said(words)).map(|(_, hint)| *hint)
+    if let Some((_, hint)) = HINTS.iter().find(|(words, _)| is_said(words)) {
+        return Some(Cow::Borrowed(hint));
+    }
+    let port = match manner {
+        Manner::Iisnode => "process.env.PORT",
+        _ => manner.port_variable(),
+    };
+    TAKEN.iter().any(|words| is_said(words)).then(|| {
+        Cow::Owned(format!(
+            "The program listens on a port that is taken. Have it listen on {port} and on nothing else: several workers \
+             cannot share a port that is written into the program."
+        ))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::of;
+    use crate::failure::Manner;
 
     #[test]
     fn the_commonest_last_words_are_understood() {
@@ -63,12 +89,27 @@ mod tests {
             ("Error: listen EADDRINUSE: address already in use :::3000", Some("process.env.PORT")),
             ("FATAL ERROR: Reached heap limit - JavaScript heap out of memory", Some("memory")),
             ("code: 'ERR_DLOPEN_FAILED'", Some("npm rebuild")),
+            ("ModuleNotFoundError: No module named 'flask'", Some("Python")),
+            ("You must install or update .NET to run this application.", Some("self-contained")),
+            ("java.lang.UnsupportedClassVersionError: Main", Some("Java")),
+            ("OSError: [Errno 98] Address already in use", Some("process.env.PORT")),
             ("oh dear", None),
             ("", None),
         ] {
-            let found = of(stderr.as_bytes());
+            let found = of(stderr.as_bytes(), Manner::Iisnode);
             assert_eq!(found.is_some(), hint.is_some(), "{stderr}");
-            assert!(found.unwrap_or_default().contains(hint.unwrap_or_default()), "{stderr}");
+            assert!(found.as_deref().unwrap_or_default().contains(hint.unwrap_or_default()), "{stderr}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_answered_with_the_variable_of_the_application() {
+        for (manner, variable) in
+            [(Manner::HttpPlatform, "HTTP_PLATFORM_PORT"), (Manner::AspNetCore, "ASPNETCORE_PORT")]
+        {
+            let hint =
+                of(b"Failed to bind to address http://127.0.0.1:5000: address already in use.", manner);
+            assert!(hint.is_some_and(|hint| hint.contains(variable)));
         }
     }
 }

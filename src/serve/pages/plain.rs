@@ -27,30 +27,30 @@ pub(crate) fn short(failure: &Failure) -> Reply {
 }
 
 pub(super) fn html(report: &Report<'_>) -> String {
-    let (status, _) = report.failure.iis();
+    let (status, _) = report.numbers;
     let values = [
         ("status", &*status.to_string()),
         ("reason", reason(status)),
-        ("told", told(report.failure)),
+        ("told", told(report)),
         ("request", report.request_id),
     ];
     fill(include_str!("../../../www/plain.html"), &values)
 }
 
 pub(super) fn text(report: &Report<'_>) -> String {
-    let (status, _) = report.failure.iis();
-    format!("{status} {}\n{}\nrequest {}\n", reason(status), told(report.failure), report.request_id)
+    let (status, _) = report.numbers;
+    format!("{status} {}\n{}\nrequest {}\n", reason(status), told(report), report.request_id)
 }
 
 /// What helps a visitor, and says nothing of how the site is made.
-fn told(failure: &Failure) -> &'static str {
-    match failure.iis().0 {
+fn told(report: &Report<'_>) -> &'static str {
+    match report.numbers.0 {
         403 => "You may not see this page.",
         404 => "There is no such page.",
         405 => "This cannot be done with this page.",
         413 => "What was sent is too large.",
         400..500 => "The request was not understood.",
-        _ if failure.retry_after().is_some() => {
+        _ if report.failure.retry_after().is_some() => {
             "The site is busy or being worked on. Please try again in a moment."
         }
         _ => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Rendering, Report, accepts_html, render, request_id, short};
 use crate::exchange::reply::Reply;
-use crate::failure::Failure;
+use crate::failure::{Failure, Manner};
 use crate::pool::journal::{Cause, Ending, Excerpt, Run};
 
 const DEV: Rendering = Rendering::DevPage { status_200: true };
@@ -15,6 +15,10 @@ const KNOWN: Rendering = Rendering::Known { status_200: true };
 fn report<'a>(failure: &'a Failure, journal: Option<Excerpt>) -> Report<'a> {
     Report {
         failure,
+        manner: Manner::Iisnode,
+        numbers: failure.numbers(Manner::Iisnode),
+        for_everybody: false,
+        help_link: None,
         application: Some("/shop/server.js"),
         journal,
         worker: None,
@@ -39,6 +43,7 @@ fn journal(stderr: &[u8], diagnosis: Option<&str>) -> Excerpt {
             after: Duration::from_millis(80),
             at: Instant::now(),
             stderr: stderr.to_vec(),
+            output: Vec::new(),
             diagnosis: diagnosis.map(str::to_owned),
             cause: Cause::Ended,
         })],
@@ -165,6 +170,7 @@ fn a_program_that_is_not_there_is_named_with_its_setting_and_path() {
         application: "shop".to_owned(),
         program: "idontexist.exe".to_owned(),
         command: "idontexist.exe server.js".to_owned(),
+        why: None,
         refilling: false,
     };
     let reply = render(&report(&failure, None), KNOWN);
