@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing_appender::non_blocking::NonBlocking;
 
 use super::HostError;
 use crate::config::limits::Limits;
@@ -31,6 +32,7 @@ impl Cores {
         bound: &mut [Bound],
         world: &Arc<CurrentWorld>,
         descriptors: u64,
+        access_log: Option<&NonBlocking>,
     ) -> Result<Cores, HostError> {
         // A request in flight takes a second descriptor, for the worker's connection.
         let affordable =
@@ -51,6 +53,7 @@ impl Cores {
                 places: places.clone(),
                 spread: spread.clone(),
                 inbox,
+                access_log: access_log.cloned(),
                 drain: cores.drain.clone(),
                 halt: cores.halt.clone(),
             };

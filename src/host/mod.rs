@@ -5,24 +5,33 @@
 //! end, then workers are stopped, then the process ends.
 
 mod cores;
+mod from_settings;
+mod offline;
 mod one;
 mod one_site;
 mod plans;
+mod programs;
 mod report;
+mod section_programs;
 mod signals;
 mod sites;
 
 use std::cell::Cell;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 
 use self::cores::Cores;
+pub(crate) use self::one::OneApplication;
 use self::one::OnePlanner;
 pub(crate) use self::one_site::SitePlan;
+pub(crate) use self::programs::ProgramSite;
 use self::signals::Signals;
 pub(crate) use self::sites::SitesPlan;
 use self::sites::SitesPlanner;
@@ -33,13 +42,15 @@ use crate::config::limits::Limits;
 use crate::logs::Stream;
 use crate::logs::console::Console;
 use crate::pool::{
-    Application, ApplicationId, Applications, Generation, Passing, Pool, PoolSettings, Standing,
+    Application, ApplicationId, Applications, Balancing, Forwarded, Generation, Kind, Passing, Pool,
+    PoolSettings, Standing,
 };
+use crate::serve::access_log;
 use crate::serve::listener::{self, Bound};
 use crate::serve::world::{self, CurrentWorld, World};
 use crate::tend::steward::{Event, Steward};
 use crate::tend::watch::Watch;
-use crate::tend::{self, ApplicationPlan, CommandNotFound, House};
+use crate::tend::{self, CommandNotFound, House};
 
 /// Everything a host is told.
 pub(crate) struct HostPlan {
@@ -48,6 +59,8 @@ pub(crate) struct HostPlan {
     pub(crate) threads: usize,
     pub(crate) serving: Serving,
     pub(crate) limits: Limits,
+    /// Where each request has a line, `-` for the standard output; none for nowhere.
+    pub(crate) access_log: Option<PathBuf>,
 }
 
 pub(crate) enum Serving {
@@ -59,16 +72,14 @@ pub(crate) enum Serving {
     Upstreams { addresses: Vec<Address>, max_concurrent: u32, sticky: bool },
 }
 
-pub(crate) struct OneApplication {
-    pub(crate) plan: ApplicationPlan,
-    pub(crate) instances: usize,
-    pub(crate) max_concurrent: u32,
-    /// Requests of one client go to one worker, by a cookie.
-    pub(crate) sticky: bool,
-    /// Patterns, relative to its folder, of files whose change recycles it.
-    pub(crate) watched_files: String,
-    /// How it was found, for the line that says so.
-    pub(crate) found: String,
+impl Serving {
+    fn plain_applications(&self) -> Vec<&OneApplication> {
+        match self {
+            Serving::Sites(plan) => plan.programs.iter().map(|program| &program.one).collect(),
+            Serving::Application(one) => vec![one],
+            Serving::Upstreams { .. } => Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +93,9 @@ pub(crate) enum HostError {
     #[error("cannot make a private folder for the workers' sockets: {0}")]
     Sockets(io::Error),
     #[error("cannot serve {}: {cause}", root.display())]
-    Root { root: std::path::PathBuf, cause: io::Error },
+    Root { root: PathBuf, cause: io::Error },
+    #[error("cannot write the access log {}: {cause}", path.display())]
+    AccessLog { path: PathBuf, cause: io::Error },
     #[error("a core ended by itself; the host has stopped with it")]
     CoreLost,
     #[error("{what}: {cause}")]
@@ -110,10 +123,9 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> HostError {
 pub(crate) fn run(plan: HostPlan) -> Result<(), HostError> {
     let descriptors =
         tend::raise_descriptor_limit().map_err(system("cannot read the limit of open files"))?;
-    if let Serving::Application(one) = &plan.serving {
-        one.plan
-            .find_program()
-            .map_err(|cause| HostError::Command { application: one.plan.name.clone(), cause })?;
+    for one in plan.serving.plain_applications() {
+        let found = one.application_plan().find_program();
+        found.map_err(|cause| HostError::Command { application: one.name.clone(), cause })?;
     }
     let bound =
         plan.listen.iter().map(|address| bind(address, plan.threads)).collect::<Result<Vec<_>, _>>()?;
@@ -139,26 +151,37 @@ async fn control(plan: HostPlan, mut bound: Vec<Bound>, descriptors: u64) -> Res
     let signals = Signals::new().map_err(system("cannot listen for signals"))?;
     let console = Console::terminal();
     let limits = plan.limits;
+    // Dropped last: it then writes what the cores have said.
+    let access_log = plan.access_log.map(open_access_log).transpose()?;
     let drain = Drain::new(limits.grace);
     let house = Arc::new(House::open(console.clone()).map_err(HostError::Sockets)?);
     let several = matches!(plan.serving, Serving::Sites(_));
     let Prepared { world, lines, tending, events } = prepare(plan.serving, &limits, &house, &drain, &bound)?;
     report::introduce(&console, &bound, &lines);
-    let mut cores = Cores::start(plan.threads, &limits, &mut bound, &world, descriptors)?;
+    let access_log = access_log.as_ref().map(|(sink, _)| sink);
+    let mut cores = Cores::start(plan.threads, &limits, &mut bound, &world, descriptors, access_log)?;
     let lost = Cell::new(false);
     let ending = async {
         end_in_order(signals, &mut cores, &drain, limits.grace, &console, &lost).await;
         std::future::pending().await
     };
+    let mut reporting = std::pin::pin!(report::report(&console, events, several, started));
     tokio::select! {
         () = tending => {}
         () = ending => {}
         never = house.tend() => match never {},
-        never = report::report(&console, events, several, started) => match never {},
+        never = &mut reporting => match never {},
     }
+    // What happened last is said, too.
+    let said = std::future::poll_fn(|context| Poll::Ready(reporting.as_mut().poll(context).is_ready()));
+    said.await;
     drop(house);
     console.flush(Duration::from_secs(1));
     if lost.get() { Err(HostError::CoreLost) } else { Ok(()) }
+}
+
+fn open_access_log(path: PathBuf) -> Result<(NonBlocking, WorkerGuard), HostError> {
+    access_log::file::open(&path).map_err(|cause| HostError::AccessLog { path, cause })
 }
 
 /// What is served, ready to be.
@@ -190,12 +213,12 @@ fn prepare(
             Ok(Prepared { world, lines, tending: Box::pin(steward.run(eager)), events })
         }
         Serving::Application(one) => {
-            let application = applications.get(the_one());
-            let lines = vec![one.introduction()];
+            let application = applications.get(one.id(0));
+            let lines = vec![one.introduction("")];
             let sentinel = Sentinel::new();
             let watch = watch(&sentinel, None)?;
             // Nothing to look at, nothing to ask.
-            let is_watching = !one.watched_files.is_empty();
+            let is_watching = !one.settings.watched_files.is_empty();
             let planner = OnePlanner { one: *one, limits: limits.clone() };
             let steward = Steward::new(planner, house.clone(), watch, calls, sender, drain.clone());
             let serving = world::Serving::One(application.clone());
@@ -207,8 +230,8 @@ fn prepare(
             let lines = vec![format!("app      servers that run already: {}", texts.join(", "))];
             let settings = pool_settings("upstreams".to_owned(), addresses.len(), max_concurrent, limits);
             let pool = Pool::new(settings);
-            let passing = Passing { forwarded_for: true, sticky, ..Passing::default() };
-            let application: Arc<Application> = applications.get(the_one());
+            let passing = Passing { forwarded: Forwarded::Address, sticky, ..Passing::default() };
+            let application: Arc<Application> = applications.get(upstreams());
             let generation = Arc::new(Generation { pool: pool.clone(), passing });
             application.stands(Standing::Running(generation));
             let serving = world::Serving::One(application);
@@ -226,9 +249,9 @@ fn watch(sentinel: &Arc<Sentinel>, poll_interval: Option<Duration>) -> Result<Wa
     Watch::new(sentinel.clone(), poll_interval.unwrap_or(POLL_INTERVAL)).map_err(system("cannot watch files"))
 }
 
-/// The application of a host that has only one.
-fn the_one() -> ApplicationId {
-    ApplicationId { site: 0, script: "".into() }
+/// Servers that run already, as one application.
+fn upstreams() -> ApplicationId {
+    ApplicationId { site: 0, kind: Kind::Command, path: "upstreams".into() }
 }
 
 fn pool_settings(name: String, slots: usize, max_concurrent: u32, limits: &Limits) -> PoolSettings {
@@ -240,6 +263,7 @@ fn pool_settings(name: String, slots: usize, max_concurrent: u32, limits: &Limit
         queue_timeout: limits.queue_timeout,
         start_timeout: limits.start_timeout,
         opens_complete: false,
+        balancing: Balancing::default(),
     }
 }
 

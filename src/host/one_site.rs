@@ -1,19 +1,20 @@
 //! One site while its host runs: what its configuration says now, and what becomes of it when files change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plans;
-use crate::config::iisnode::{self, Defaults, DevErrors, Environment, LogAccess, Settings};
+use super::offline;
+use crate::config::settings::{self, Defaults, DevErrors, Environment, LogAccess, Settings};
 use crate::config::site::{self, AppLayer, SiteConfig};
 use crate::config::source::Note;
 use crate::handler::log_places::{LogPlace, LogPlaces};
+use crate::pool::{ApplicationId, Kind};
 use crate::rules::bindings::HostPattern;
 use crate::rules::mapping::Module;
 use crate::rules::path;
-use crate::rules::policy::{Policy, Tree};
+use crate::rules::policy::{Policy, ProgramFolders, Tree};
 use crate::tend::watch::stamps::Stamps;
 
 pub(crate) struct SitePlan {
@@ -179,14 +180,19 @@ impl OneSite {
         else {
             return self.logs.set(script, None);
         };
-        if let Ok(resolved) = iisnode::resolve(layer, directory, environment, &self.plan.defaults) {
+        if let Ok(resolved) = settings::resolve(layer, directory, environment, &self.plan.defaults) {
             self.logs.set(script, self.log_place(&resolved.settings));
         }
     }
 
     /// Where the logs of an application lie, if that is inside the site.
     pub(super) fn log_place(&self, settings: &Settings) -> Option<LogPlace> {
-        let logs = without_links(&settings.logs.as_ref()?.directory);
+        self.log_place_at(settings.logs.as_ref().map(|logs| logs.directory.as_path()), settings)
+    }
+
+    /// A directory of logs, if it is inside the site.
+    pub(super) fn log_place_at(&self, directory: Option<&Path>, settings: &Settings) -> Option<LogPlace> {
+        let logs = without_links(directory?);
         let inside = logs.strip_prefix(&self.root).ok()?;
         Some(LogPlace {
             directory: inside.to_str()?.to_owned(),
@@ -199,7 +205,7 @@ impl OneSite {
         let resolved = self
             .layers
             .at("")
-            .and_then(|layer| iisnode::resolve(layer, &self.root, environment, &self.plan.defaults).ok());
+            .and_then(|layer| settings::resolve(layer, &self.root, environment, &self.plan.defaults).ok());
         let settings = resolved.map(|resolved| resolved.settings);
         self.dev_errors = settings.as_ref().map_or(DevErrors::Ok200, |settings| settings.dev_errors);
         if let Some(settings) = settings {
@@ -226,6 +232,20 @@ impl OneSite {
         scripts.into_iter().collect()
     }
 
+    /// The programs of sections, by their folders; `site` is the number of this site.
+    pub(super) fn programs(&self, site: usize) -> Vec<ApplicationId> {
+        let mut programs = BTreeMap::new();
+        for policy in self.policies.values() {
+            let ProgramFolders { http_platform, asp_net_core } = &policy.programs;
+            let named = [(http_platform, Kind::HttpPlatform), (asp_net_core, Kind::AspNetCore)];
+            for (number, (folder, kind)) in named.into_iter().enumerate() {
+                let Some(path) = folder.clone() else { continue };
+                programs.insert((path.clone(), number), ApplicationId { site, kind, path });
+            }
+        }
+        programs.into_values().collect()
+    }
+
     /// The directories of applications in which the page lies that takes them offline.
     pub(super) fn offline(&self) -> Vec<(String, Arc<[u8]>)> {
         let files = self.stamps.files();
@@ -234,7 +254,7 @@ impl OneSite {
         let relative = |directory: &Path| Some(directory.strip_prefix(&self.root).ok()?.to_str()?.to_owned());
         directories
             .iter()
-            .filter_map(|directory| Some((relative(directory)?, plans::offline_page(directory)?)))
+            .filter_map(|directory| Some((relative(directory)?, offline::page(directory)?)))
             .collect()
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::base::address::Address;
-use crate::config::iisnode::RecycleMode;
+use crate::config::settings::RecycleMode;
 use crate::logs::Stream;
 use crate::logs::console::Console;
 use crate::serve::listener::Bound;
@@ -70,6 +70,15 @@ pub(super) async fn report(
                     &format!("ostler: {application} goes on as it was; the new one does not start: {why}"),
                 );
             }
+            Event::Idle { application, after } => {
+                let after = after.as_secs_f32();
+                console.say(
+                    Stream::Out,
+                    &format!(
+                        "idle     {application}: no request for {after} s; the next one starts it again"
+                    ),
+                );
+            }
             Event::Refused { application, why } => {
                 console.say(Stream::Err, &format!("ostler: {application} cannot run: {why}"));
             }
@@ -114,8 +123,35 @@ fn worker(console: &Console, name: &str, seen: &mut Seen, slots: usize, progress
             }
         }
         Progress::StartFailed { slot, why, next_in } => {
-            let next = next(next_in);
+            let next = next_in.map_or_else(
+                || "; the next request starts another".to_owned(),
+                |next_in| next(Some(next_in)),
+            );
             console.say(Stream::Err, &format!("ostler: {name}worker {slot} did not start: {why}{next}"));
+        }
+        Progress::WorkerHung { slot, pid, why, next_in } => {
+            let next = next(next_in);
+            console.say(Stream::Err, &format!("ostler: {name}worker {slot} (pid {pid}) {why}{next}"));
+        }
+        Progress::Killed { slot, pid, within, asked } => {
+            let asked = asked.map(|asked| format!("{asked}, ")).unwrap_or_default();
+            let within = in_words(within);
+            let line = format!(
+                "ostler: {name}worker {slot} (pid {pid}) {asked}did not end within {within} and was killed"
+            );
+            console.say(Stream::Err, &line);
+        }
+        Progress::Worn { slot, pid, why } => {
+            let line = format!("workers  {name}worker {slot} (pid {pid}) {why}; another takes its place");
+            console.say(Stream::Out, &line);
+        }
+        Progress::GateClosed { limit, opens_in } => {
+            let seconds = opens_in.as_secs_f32().ceil();
+            let who = if name.is_empty() { "the application " } else { name };
+            let line = format!(
+                "ostler: {who}has failed more than {limit} times within a minute; nothing is started for {seconds} s"
+            );
+            console.say(Stream::Err, &line);
         }
         Progress::WorkerEnded { slot, pid, exit, next_in } => {
             let next = next(next_in);
@@ -128,6 +164,33 @@ fn next(delay: Option<Duration>) -> String {
     match delay {
         None => String::new(),
         Some(Duration::ZERO) => "; a new one is started".to_owned(),
-        Some(delay) => format!("; the next attempt is in {} ms", delay.as_millis()),
+        Some(delay) => format!("; the next attempt is in {}", in_words(delay)),
+    }
+}
+
+/// Short times to the millisecond, others in whole seconds, as they are counted.
+fn in_words(time: Duration) -> String {
+    match time {
+        short if short < Duration::from_secs(1) => format!("{} ms", short.as_millis()),
+        long => format!("{} s", long.as_secs_f32().round()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{in_words, next};
+
+    #[test]
+    fn long_waits_are_told_in_seconds() {
+        for (milliseconds, words) in
+            [(0, "0 ms"), (250, "250 ms"), (999, "999 ms"), (1_000, "1 s"), (58_898, "59 s")]
+        {
+            assert_eq!(in_words(Duration::from_millis(milliseconds)), words);
+        }
+        assert_eq!(next(Some(Duration::from_millis(58_898))), "; the next attempt is in 59 s");
+        assert_eq!(next(Some(Duration::ZERO)), "; a new one is started");
+        assert_eq!(next(None), "");
     }
 }

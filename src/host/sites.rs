@@ -1,21 +1,21 @@
 //! The sites of a host: published to the cores, and read again when their files change.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::one_site::{OneSite, SitePlan, tell};
-use super::{HostError, plans, report};
+use super::programs::{ProgramSite, Programs, for_hosts};
+use super::{HostError, offline, plans, report, section_programs};
 use crate::base::root::Root;
 use crate::base::sentinel::Sentinel;
-use crate::config::iisnode::{self, Environment};
 use crate::config::limits::Limits;
-use crate::config::source::{Note, Source};
+use crate::config::settings::Environment;
+use crate::config::source::Note;
 use crate::pool::refusal::Refusal;
-use crate::pool::{Application, ApplicationId, Applications};
-use crate::rules::bindings::HostPattern;
-use crate::rules::route;
+use crate::pool::{Application, ApplicationId, Applications, Kind};
+use crate::rules::encode;
 use crate::serve::listener::Bound;
 use crate::serve::site::{Site, Sites};
 use crate::serve::world::{CurrentWorld, Serving, World};
@@ -25,12 +25,15 @@ use crate::tend::watch::Role;
 /// The sites of a host, as they are to be.
 pub(crate) struct SitesPlan {
     pub(crate) sites: Vec<SitePlan>,
+    /// Those that are one application each.
+    pub(crate) programs: Vec<ProgramSite>,
     /// Of the host.
     pub(crate) environment: Environment,
 }
 
 pub(super) struct SitesPlanner {
     sites: Vec<OneSite>,
+    programs: Programs,
     environment: Environment,
     applications: Arc<Applications>,
     sentinel: Arc<Sentinel>,
@@ -57,9 +60,11 @@ impl SitesPlanner {
         sentinel: Arc<Sentinel>,
         limits: Limits,
     ) -> Result<(SitesPlanner, Vec<Arc<Application>>), HostError> {
-        let SitesPlan { sites, environment } = plan;
+        let SitesPlan { sites, programs, environment } = plan;
+        let programs = Programs::new(programs, sites.len(), &applications)?;
         let mut planner = SitesPlanner {
             sites: Vec::new(),
+            programs,
             environment,
             applications,
             sentinel,
@@ -76,7 +81,9 @@ impl SitesPlanner {
             planner.sites.push(one.map_err(|cause| HostError::Root { root, cause })?);
         }
         planner.publish()?;
-        let eager = (0..planner.sites.len()).flat_map(|number| planner.eager(number)).collect();
+        planner.tell_of_programs();
+        let eager = (0..planner.sites.len()).flat_map(|number| planner.eager(number));
+        let eager = eager.chain(planner.programs.eager()).collect();
         Ok((planner, eager))
     }
 
@@ -99,7 +106,9 @@ impl SitesPlanner {
             }
         }
         self.published.clone_from(&list);
-        let sentinel = Some(self.sentinel.clone());
+        list.extend_from_slice(self.programs.sites());
+        let is_watching = !self.sites.is_empty() || self.programs.are_watching();
+        let sentinel = is_watching.then(|| self.sentinel.clone());
         self.world.publish(World { serving: Serving::Sites(Sites { list }), sentinel });
         Ok(())
     }
@@ -113,6 +122,7 @@ impl SitesPlanner {
             physical_root: one.root.to_string_lossy().trim_end_matches('/').to_owned(),
             policies: one.policies.clone(),
             applications: self.applications.clone(),
+            one: None,
             logs: one.logs.clone(),
             dev_errors: one.dev_errors,
             offline: one.offline(),
@@ -134,12 +144,36 @@ impl SitesPlanner {
     fn eager(&self, number: usize) -> Vec<Arc<Application>> {
         let one = &self.sites[number];
         let Ok(site) = self.site(number, one) else { return Vec::new() };
-        let scripts = one.warm_up.iter().filter_map(|url| site.script_of(url));
-        let scripts: BTreeSet<String> = scripts.collect();
-        scripts
-            .into_iter()
-            .map(|script| self.applications.get(ApplicationId { site: number, script: script.into() }))
-            .collect()
+        let mut seen = HashSet::new();
+        let applications = one.warm_up.iter().filter_map(|url| site.application_of(url));
+        applications.filter(|application| seen.insert(application.id.clone())).collect()
+    }
+
+    /// Says what is wrong with sections of programs, before anybody asks for one.
+    fn tell_of_programs(&mut self) {
+        let notes = self.sites.iter().enumerate().flat_map(|(number, one)| {
+            let programs = one.programs(number);
+            let environment = &self.environment;
+            programs.into_iter().flat_map(move |id| section_programs::introduce(&id, one, environment).1)
+        });
+        let notes = notes.collect();
+        self.tell_once(notes);
+    }
+
+    /// Says what has not been said yet.
+    fn tell_once(&mut self, notes: Vec<Note>) {
+        let mut fresh: Vec<Note> = Vec::new();
+        for note in notes {
+            if !self.told.contains(&note) && !fresh.contains(&note) {
+                fresh.push(note);
+            }
+        }
+        tell(&fresh);
+        // A file that is edited again and again says something new each time; the old need not be remembered.
+        if self.told.len() > MOST_TOLD {
+            self.told.clear();
+        }
+        self.told.extend(fresh);
     }
 
     /// For the terminal: the sites, what runs in them, where their logs are.
@@ -148,28 +182,28 @@ impl SitesPlanner {
         let base = bound.first().map(|bound| report::url(&bound.address)).unwrap_or_default();
         let mut lines = Vec::new();
         for (number, one) in self.sites.iter().enumerate() {
-            let hosts = if one.plan.hosts.is_empty() {
-                String::new()
-            } else {
-                let hosts: Vec<String> = one.plan.hosts.iter().map(HostPattern::to_string).collect();
-                format!(" for {}", hosts.join(", "))
-            };
+            let hosts = for_hosts(&one.plan.hosts);
             lines.push(format!("site     {}{hosts}", one.root.display()));
             let scripts = one.scripts();
-            for script in scripts.iter().take(SHOWN) {
-                lines.push(format!("app      {script} (started by its first request)"));
+            let scripts = scripts.iter().map(|script| format!("{script} (started by its first request)"));
+            let programs = one.programs(number);
+            let programs =
+                programs.iter().filter_map(|id| section_programs::introduce(id, one, &self.environment).0);
+            let applications: Vec<String> = scripts.chain(programs).collect();
+            lines
+                .extend(applications.iter().take(SHOWN).map(|application| format!("app      {application}")));
+            if applications.len() > SHOWN {
+                lines.push(format!("         and {} more", applications.len() - SHOWN));
             }
-            if scripts.len() > SHOWN {
-                lines.push(format!("         and {} more", scripts.len() - SHOWN));
-            }
-            let url = one.logs.first().map(|place| format!("/{}/index.html", route::encode(&place)));
+            let url = one.logs.first().map(|place| format!("/{}/index.html", encode::encode(&place)));
             // A rule that gives every URL to the application gives it this one, too.
             let is_served =
-                |url: &String| self.site(number, one).is_ok_and(|site| site.script_of(url).is_none());
+                |url: &String| self.site(number, one).is_ok_and(|site| site.application_of(url).is_none());
             if let Some(url) = url.filter(is_served) {
                 lines.push(format!("logs     {}{url}", base.trim_end_matches('/')));
             }
         }
+        lines.extend(self.programs.introduction());
         lines
     }
 }
@@ -177,39 +211,31 @@ impl SitesPlanner {
 impl Planner for SitesPlanner {
     fn plan(&mut self, application: &Application) -> Result<GenerationPlan, Refusal> {
         let id = &application.id;
-        let gone = || Refusal::gone(format!("there is no script {}", id.script));
+        if id.kind == Kind::Command {
+            return self.programs.plan(id, &self.limits);
+        }
+        let gone = || Refusal::gone(format!("there is no application {}", id.path));
         let one = self.sites.get(id.site).ok_or_else(gone)?;
-        let script = one.root.join(&*id.script);
-        if !script.is_file() {
-            return Err(gone());
-        }
-        let directory = script.parent().unwrap_or(&one.root);
-        let layer = one.layers.at(&id.script).ok_or_else(gone)?;
-        if let Some(page) = plans::offline_page(&layer.directory).or_else(|| plans::offline_page(directory)) {
-            return Err(Refusal::Offline(page));
-        }
-        let resolved =
-            iisnode::resolve(layer, directory, &self.environment, &one.plan.defaults).map_err(|notes| {
-                let is_yml = notes.iter().any(is_of_yml);
-                Refusal::BadSettings { notes: notes.iter().map(Note::to_string).collect(), is_yml }
-            })?;
-        one.logs.set(&id.script, one.log_place(&resolved.settings));
-        let fresh: Vec<Note> =
-            resolved.notes.iter().filter(|note| !self.told.contains(note)).cloned().collect();
-        tell(&fresh);
-        // A file that is edited again and again says something new each time; the old need not be remembered.
-        if self.told.len() > MOST_TOLD {
-            self.told.clear();
-        }
-        self.told.extend(fresh);
-        plans::generation_plan(&id.script, &script, layer, &resolved, &self.environment, &self.limits)
+        let (plan, notes) = match id.kind {
+            Kind::Script => plans::plan(id, one, &self.environment, &self.limits)?,
+            Kind::HttpPlatform | Kind::AspNetCore => {
+                section_programs::plan(id, one, &self.environment, &self.limits)?
+            }
+            Kind::Command => return Err(gone()),
+        };
+        self.tell_once(notes);
+        Ok(plan)
     }
 
     fn places(&self, id: &ApplicationId) -> Vec<PathBuf> {
         let Some(one) = self.sites.get(id.site) else { return Vec::new() };
-        let script = one.root.join(&*id.script);
-        let layer = one.layers.at(&id.script).map(|layer| layer.directory.clone());
-        script.parent().map(Path::to_owned).into_iter().chain(layer).collect()
+        let path = one.root.join(&*id.path);
+        let layer = one.layers.at(&id.path).map(|layer| layer.directory.clone());
+        let folder = match id.kind {
+            Kind::Script => path.parent().map(Path::to_owned),
+            Kind::HttpPlatform | Kind::AspNetCore | Kind::Command => Some(path),
+        };
+        folder.into_iter().chain(layer).collect()
     }
 
     fn directories(&self) -> Vec<(PathBuf, Role)> {
@@ -242,10 +268,10 @@ impl Planner for SitesPlanner {
             };
             found.stale.extend(files.into_iter().map(|file| (concerned(&file), file)));
         }
-        for path in paths.iter().filter(|path| plans::is_offline_page(path)) {
-            found.stale.extend(path.parent().map(|directory| (directory.to_owned(), path.clone())));
-        }
-        is_different |= !found.stale.is_empty();
+        // The page in the place of its directory: which applications it is for is another question than for configuration.
+        let pages = paths.iter().filter(|path| offline::is_page(path));
+        found.offline.extend(pages.map(|page| (page.clone(), page.clone())));
+        is_different |= !found.stale.is_empty() || !found.offline.is_empty();
         if !is_different || self.publish().is_err() {
             // Without a root there is nothing to publish, and what was published finds nothing.
             self.world.touch();
@@ -254,7 +280,12 @@ impl Planner for SitesPlanner {
     }
 
     fn is_below(&self, id: &ApplicationId, directory: &Path) -> bool {
-        self.sites.get(id.site).is_some_and(|one| one.root.join(&*id.script).starts_with(directory))
+        let Some(one) = self.sites.get(id.site) else { return false };
+        let path = one.root.join(&*id.path);
+        match directory.parent().filter(|_| offline::is_page(directory)) {
+            Some(folder) => offline::concerns(folder, id.kind, &path),
+            None => path.starts_with(directory),
+        }
     }
 
     fn watched(&mut self, completely: bool) {
@@ -269,12 +300,4 @@ impl Planner for SitesPlanner {
 
 fn is_web_config(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("web.config"))
-}
-
-/// Whether a note is about an iisnode.yml, whatever that is called, rather than a web.config.
-fn is_of_yml(note: &Note) -> bool {
-    match &note.source {
-        Source::File { path, .. } => !is_web_config(path),
-        _ => false,
-    }
 }
