@@ -100,7 +100,7 @@ fn a_missing_folder_is_named() {
 #[test]
 fn a_folder_with_nothing_to_run_says_what_would_be_run() {
     let site = Site::named("empty");
-    let words = ["empty", "package.json", "server.js", "app.js", "index.js"];
+    let words = ["empty", "web.config", "Procfile", "package.json", "server.js", "app.js", "index.js"];
     refused(["run", site.path().to_str().unwrap(), "--listen", "0"], &words);
 }
 

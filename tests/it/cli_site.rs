@@ -264,6 +264,41 @@ fn dev_shows_what_workers_write_and_restarts_them_on_save() {
 }
 
 #[test]
+fn dev_restarts_programs_of_sections_when_any_source_of_theirs_is_saved() {
+    for (section, module, port) in [
+        ("httpPlatform", "httpPlatformHandler", "HTTP_PLATFORM_PORT"),
+        ("aspNetCore", "AspNetCoreModuleV2", "ASPNETCORE_PORT"),
+    ] {
+        let config = format!(
+            r#"<configuration><system.webServer>
+  <handlers><add name="all" path="*" verb="*" modules="{module}" resourceType="Unspecified"/></handlers>
+  <{section} processPath="python3" arguments="-B app.py %{port}%"/>
+</system.webServer></configuration>"#
+        );
+        let app = r#"import sys, helper
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Says(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(helper.WORD)))
+        self.end_headers()
+        self.wfile.write(helper.WORD.encode())
+HTTPServer(('127.0.0.1', int(sys.argv[1])), Says).serve_forever()
+"#;
+        let site =
+            Site::named("site").web_config(&config).file("app.py", app).file("helper.py", "WORD = 'one'");
+        let host = Host::dev(site.path()).start();
+        assert_eq!(RawClient::connect(&host).get("/").text(), "one", "{section}");
+        site.write("helper.py", "WORD = 'the second'");
+        host.wait_for_line("helper.py");
+        assert_eq!(RawClient::connect(&host).get("/").text(), "the second", "{section}");
+        // Also a source that nobody had before.
+        site.write("fresh.rb", "");
+        host.wait_for_line("fresh.rb");
+    }
+}
+
+#[test]
 fn dev_shows_errors_even_where_the_site_turns_them_off() {
     let site = Site::iisnode("hello.js", "console.error('my last words'); process.exit(3)")
         .yml("devErrorsEnabled: false\n");

@@ -97,6 +97,10 @@ fn a_worker_that_ignores_sigterm_is_killed_after_grace() {
     host.stop();
     assert!(host.lines().iter().any(|line| line.contains("no, thank you")), "it was asked first");
     assert!(workers.iter().all(|&pid| !alive(pid)), "a worker is left");
+    for (slot, pid) in workers.iter().enumerate() {
+        let line = host.wait_for_line(&format!("(pid {pid}) did not end within"));
+        assert!(line.contains("worker ") && line.ends_with("ms and was killed"), "{slot}: {line}");
+    }
 }
 
 #[test]

@@ -224,9 +224,16 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_allowed_and_ends_with_2() {
     let cases: &[(&str, &[&str])] = &[
         (
             "sties: []\n",
-            &["ostler.yml:1:1: error:", "`sties`", "listen, sites, defaults, lock, limits, threads"],
+            &[
+                "ostler.yml:1:1: error:",
+                "`sties`",
+                "listen, sites, application, defaults, lock, limits, accessLog, threads",
+            ],
         ),
-        ("sites:\n- root: shop\n  hots: x\n", &["ostler.yml:3:3: error:", "`hots`", "root, host, settings"]),
+        (
+            "sites:\n- root: shop\n  hots: x\n",
+            &["ostler.yml:3:3: error:", "`hots`", "root, host, application, settings"],
+        ),
         ("threads: many\n", &["ostler.yml:1:10: error:", "0 (one for each core) to 1024"]),
         ("limits:\n  headBytes: 1\n", &["ostler.yml:2:14: error:", "from 1KiB to 1MiB"]),
         (

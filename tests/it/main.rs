@@ -31,6 +31,7 @@ mod http2_abuse;
 mod limits;
 
 // Who gets a request, and what happens when there is no place for it.
+mod balancing;
 mod pool;
 
 // The processes that answer: their life,
@@ -45,19 +46,29 @@ mod ending;
 // The sites of iisnode: rewriting, static files, many applications, recycling, logs.
 mod iisnode;
 
+// The programs of HttpPlatformHandler: any server that takes a port.
+mod http_platform;
+// The sites of the ASP.NET Core Module, whose workers are programs that listen on a port.
+mod asp_net_core;
+
 // The same for configuration that others wrote, for other hosts,
 mod corpus;
 
-// and for the file that says what a host serves.
+// for the file that says what a host serves,
 mod host_file;
 
+// and for programs that no web.config describes.
+mod application_block;
+
 // What people type and read.
+mod access_log;
 mod cli;
 mod cli_site;
 
 // What they start with.
 mod samples;
 mod samples_iisnode;
+mod samples_programs;
 
 // And what they use that others wrote.
 mod clients;

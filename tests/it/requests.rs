@@ -33,6 +33,13 @@ fn response_fields_keep_order_case_and_duplicates() {
 }
 
 #[test]
+fn a_status_nobody_has_heard_of_passes() {
+    let worker = FakeWorker::answering("HTTP/1.1 999 Not my fault\r\nContent-Length: 0\r\n\r\n");
+    let host = Host::before([&worker]).start();
+    assert_eq!(RawClient::connect(&host).get("/").head.start, "HTTP/1.1 999 Not my fault");
+}
+
+#[test]
 fn the_target_reaches_the_worker_byte_by_byte() {
     for target in [
         "/",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{Host, RawClient, Setup, curl, node, repository, with_packages};
-use crate::samples_iisnode;
+use crate::{samples_iisnode, samples_programs};
 
 /// The samples that have a test below or in `samples_iisnode`; a folder without one is a failure.
 const TESTED: [&str; 7] = ["esm", "express", "hello", "socketio", "sse", "upload-download", "websocket"];
@@ -50,7 +50,8 @@ fn folders() -> Vec<PathBuf> {
 #[test]
 fn every_sample_has_a_test() {
     let there = folders().into_iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
-    let tested = TESTED.into_iter().chain(samples_iisnode::TESTED).map(str::to_owned);
+    let tested =
+        TESTED.into_iter().chain(samples_iisnode::TESTED).chain(samples_programs::TESTED).map(str::to_owned);
     assert_eq!(there.collect::<BTreeSet<_>>(), tested.collect());
 }
 

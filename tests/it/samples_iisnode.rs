@@ -26,7 +26,7 @@ const SHOWN_BASE: &str = "http://127.0.0.1:8080/";
 
 /// A copy of a sample, served by the command of its README, whose shown answers have been seen.
 #[track_caller]
-fn start(sample: &str) -> (Site, Host) {
+pub(crate) fn start(sample: &str) -> (Site, Host) {
     let site = copy(sample);
     let dialogue = dialogue(site.path());
     let command = dialogue.iter().find_map(|(command, _)| command.strip_prefix("ostler run ")).unwrap();
@@ -70,7 +70,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[track_caller]
-fn get(host: &Host, target: &str) -> Message {
+pub(crate) fn get(host: &Host, target: &str) -> Message {
     RawClient::connect(host).get(target)
 }
 

@@ -178,6 +178,30 @@ fn a_worker_that_cannot_start_is_an_answer_at_once_and_a_reason_on_the_terminal(
     host.wait_for_line("exited with code 3");
 }
 
+#[test]
+fn why_a_program_does_not_start_is_shown_on_the_machine_itself_and_nowhere_else() {
+    let site = Site::with_app("crash-at-start");
+    let host = Host::of(site.path()).instances(1).without_waiting().start();
+    host.wait_for_line("exited with code 3");
+    for (fields, is_shown) in [
+        ("Host: localhost\r\n", true),
+        ("Host: localhost\r\nAccept: text/html\r\n", true),
+        ("Host: localhost\r\nX-Forwarded-For: 192.0.2.1\r\n", false),
+        ("Host: shop.example\r\nAccept: text/html\r\n", false),
+    ] {
+        let mut client = RawClient::connect(&host);
+        client.send(format!("GET / HTTP/1.1\r\n{fields}\r\n"));
+        let answer = client.read_response("GET");
+        assert_eq!(
+            (answer.status(), answer.head.field("x-ostler-error")),
+            (503, Some("failing")),
+            "{fields}"
+        );
+        assert_eq!(answer.text().contains("the database of horses is missing"), is_shown, "{fields}");
+        assert_eq!(answer.text() == "503 Service Unavailable (failing)\n", !is_shown, "{fields}");
+    }
+}
+
 /// Restarts are spaced out: a worker that keeps crashing does not take the machine with it.
 #[test]
 fn a_worker_that_keeps_crashing_is_restarted_ever_more_slowly() {

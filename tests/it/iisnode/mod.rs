@@ -27,10 +27,10 @@ mod workers;
 use crate::harness::{Host, Message, RawClient};
 
 /// Says how a request that failed was answered, whatever its status.
-const ERROR: &str = "x-ostler-error";
+pub(crate) const ERROR: &str = "x-ostler-error";
 
 /// Makes a request count as one from another machine.
-const FROM_AFAR: &str = "X-Forwarded-For: 203.0.113.9";
+pub(crate) const FROM_AFAR: &str = "X-Forwarded-For: 203.0.113.9";
 
 /// A server that answers each request `q` with what this body does with `r`.
 fn app(body: &str) -> String {
@@ -49,7 +49,7 @@ fn counts() -> String {
 
 /// A GET with these fields, on a connection of its own.
 #[track_caller]
-fn ask(host: &Host, target: &str, fields: &[&str]) -> Message {
+pub(crate) fn ask(host: &Host, target: &str, fields: &[&str]) -> Message {
     request(host, "GET", target, fields, "")
 }
 
@@ -59,7 +59,7 @@ fn post(host: &Host, target: &str, body: &str) -> Message {
 }
 
 #[track_caller]
-fn request(host: &Host, method: &str, target: &str, fields: &[&str], body: &str) -> Message {
+pub(crate) fn request(host: &Host, method: &str, target: &str, fields: &[&str], body: &str) -> Message {
     let mut client = RawClient::connect(host);
     let fields = fields.iter().map(|field| format!("{field}\r\n")).collect::<String>();
     client.send(format!("{method} {target} HTTP/1.1\r\nHost: test\r\n{fields}\r\n{body}"));
@@ -68,7 +68,7 @@ fn request(host: &Host, method: &str, target: &str, fields: &[&str], body: &str)
 
 /// The text of a GET that must succeed.
 #[track_caller]
-fn text(host: &Host, target: &str) -> String {
+pub(crate) fn text(host: &Host, target: &str) -> String {
     let response = ask(host, target, &[]);
     assert_eq!(response.status(), 200, "{target}: {}", response.text());
     assert_eq!(response.head.field(ERROR), None, "{target}: {}", response.text());
@@ -76,7 +76,7 @@ fn text(host: &Host, target: &str) -> String {
 }
 
 #[track_caller]
-fn json(host: &Host, target: &str) -> serde_json::Value {
+pub(crate) fn json(host: &Host, target: &str) -> serde_json::Value {
     let text = text(host, target);
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"))
 }
@@ -89,6 +89,6 @@ fn texts(host: &Host, target: &str, requests: usize) -> Vec<String> {
 
 /// An error page: its status and the field that says what went wrong.
 #[track_caller]
-fn failure(response: &Message) -> (u16, &str) {
+pub(crate) fn failure(response: &Message) -> (u16, &str) {
     (response.status(), response.head.field(ERROR).unwrap_or("no error field"))
 }
