@@ -243,9 +243,9 @@ impl Slot {
             (life.unwanted, &self.state)
         {
             let (slot, pid, asked) = (self.number, life.pid, life.asked.clone());
-            // A last word may have been kept back, or added; people know the limit they have set.
+            // A last word may have been kept back, or added, and a moment lost; people know the limit they have set.
             let (took, limit) = (since.elapsed(), self.application.plan.grace);
-            let within = if took + LAST_WORD >= limit { limit } else { took };
+            let within = if took + LAST_WORD * 2 >= limit { limit } else { took };
             self.application.report(Progress::Killed { slot, pid, within, asked });
         }
         life.kill();
