@@ -195,6 +195,11 @@ impl Stream {
         Ok(shutdown(self.socket.get_ref(), Shutdown::Write)?)
     }
 
+    /// The socket, in nobody's care any more.
+    pub(crate) fn into_socket(self) -> OwnedFd {
+        self.socket.into_inner()
+    }
+
     /// Both directions apart; the socket closes when both are dropped.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         let stream = Rc::new(self);

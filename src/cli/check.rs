@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{USAGE, applications, fail, programs, show, sites};
+use super::{USAGE, applications, fail, fast_cgi, programs, show, sites};
 use crate::base::root::{Kind, Root};
 use crate::config::settings::{self, Resolved};
 use crate::config::site::{self, SiteConfig};
@@ -77,7 +77,7 @@ impl Check {
                 Ok(root) => root,
                 Err(error) => return fail(&format!("{}: {error}", plan.root.display()), USAGE),
             };
-            let config = site::load(&root);
+            let config = site::load_within(&root, &plan.fast_cgi);
             notes.extend(config.notes.iter().cloned());
             notes.extend(missing_scripts(&config));
             files.extend(config.files.iter().cloned());
@@ -134,6 +134,7 @@ fn check_applications(
     files: &mut Vec<PathBuf>,
 ) {
     let environment = sites::environment();
+    notes.extend(fast_cgi::notes(config, &environment));
     for layer in config.layers.values() {
         notes.extend(programs::notes(layer, &environment));
         match settings::resolve(layer, &layer.directory, &environment, defaults) {

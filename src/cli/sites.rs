@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::detect;
+use crate::config::fastcgi::outside::Outside;
 use crate::config::host_file::{self, HostFile, SiteEntry};
 use crate::config::settings::{self, Command, Defaults, Environment, Settings};
 use crate::config::site::AppLayer;
@@ -64,19 +65,26 @@ pub(super) fn of_file(file: &HostFile, path: &Path) -> Vec<SitePlan> {
         return Vec::new();
     }
     if file.sites.is_empty() {
-        return vec![SitePlan { root: path.to_owned(), hosts: Vec::new(), defaults: file.defaults() }];
+        let fast_cgi = file.outside_of(None);
+        return vec![SitePlan { defaults: file.defaults(), fast_cgi, ..plain(path) }];
     }
-    let plan = |site: &SiteEntry| SitePlan {
+    let plan = |(index, site): (usize, &SiteEntry)| SitePlan {
         root: site.root.value.clone(),
         hosts: site.hosts.iter().map(|host| host.value.clone()).collect(),
         defaults: file.defaults_for(site),
+        fast_cgi: file.outside_of(Some((index, site))),
     };
-    file.sites.iter().filter(|site| site.application.is_none()).map(plan).collect()
+    file.sites.iter().enumerate().filter(|(_, site)| site.application.is_none()).map(plan).collect()
 }
 
 /// The one site of a folder.
 pub(super) fn plain(path: &Path) -> SitePlan {
-    SitePlan { root: path.to_owned(), hosts: Vec::new(), defaults: Defaults::default() }
+    SitePlan {
+        root: path.to_owned(),
+        hosts: Vec::new(),
+        defaults: Defaults::default(),
+        fast_cgi: Outside::default(),
+    }
 }
 
 /// The site that a folder is, with the defaults of the host's file; if it is none of them, the one that `host` leads to,

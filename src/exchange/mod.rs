@@ -7,10 +7,11 @@ pub(crate) mod h1;
 pub(crate) mod h2;
 pub(crate) mod pipe;
 pub(crate) mod reply;
+pub(crate) mod spool;
 pub(crate) mod tunnel;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::task::{Context, Poll};
 use self::h1::H1;
 use self::h2::H2;
 use self::reply::{Opening, Reply};
+use self::spool::Spool;
 use self::tunnel::Tunnel;
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
@@ -31,6 +33,9 @@ use crate::http1::request::{Method, RequestHead};
 use crate::http1::response::{Asked, ResponseHead};
 use crate::rules::policy::Policy;
 
+/// No body of unknown length is larger, whatever a site allows.
+const MAX_SPOOLED_BYTES: u64 = 1 << 30;
+
 /// Where a client connects from.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
@@ -38,18 +43,21 @@ pub(crate) struct Peer {
     pub(crate) ip: Option<Box<str>>,
     /// Its end of the connection; 0 on a Unix socket.
     pub(crate) port: u16,
+    /// Our end of it; 0 on a Unix socket.
+    pub(crate) served_port: u16,
     /// The connection comes from this machine, and is none that proxies prefer (a Unix socket).
     pub(crate) is_local: bool,
 }
 
 impl Peer {
     /// A client at `there` that has reached us at `here`; both none for Unix sockets.
-    pub(crate) fn new(there: Option<SocketAddr>, here: Option<IpAddr>) -> Peer {
+    pub(crate) fn new(there: Option<SocketAddr>, here: Option<SocketAddr>) -> Peer {
         let ip = there.map(|there| there.ip().to_canonical());
         let is_local =
-            ip.is_some_and(|ip| ip.is_loopback() || here.is_some_and(|here| here.to_canonical() == ip));
+            ip.is_some_and(|ip| ip.is_loopback() || here.is_some_and(|here| here.ip().to_canonical() == ip));
         let port = there.map_or(0, |there| there.port());
-        Peer { ip: ip.map(|ip| ip.to_string().into_boxed_str()), port, is_local }
+        let served_port = here.map_or(0, |here| here.port());
+        Peer { ip: ip.map(|ip| ip.to_string().into_boxed_str()), port, served_port, is_local }
     }
 }
 
@@ -101,6 +109,17 @@ pub(crate) struct Exchange<'c> {
     pub(crate) at_answer: Option<Box<dyn FnOnce() -> String>>,
     /// Its error pages stand in for those of workers. Almost always none.
     pub(crate) replaces: Option<Arc<Policy>>,
+    /// The most bytes a body of unknown length may have.
+    pub(crate) body_limit: u64,
+    /// The body, without its framing, if it had to be here before a worker was asked.
+    pub(crate) spool: Option<Spool>,
+    /// The program that was asked has answered that the site is to serve this target in its place, as a GET; nothing has
+    /// been sent.
+    pub(crate) redirected: Option<Box<str>>,
+    /// The target that is served in place of the client's, as a GET, since a program has answered so.
+    pub(crate) in_place: Option<Box<str>>,
+    /// How often that has happened.
+    pub(crate) redirects: usize,
     /// Set when client and worker have agreed to go on in another protocol.
     pub(crate) tunnel: Option<Tunnel>,
 }
@@ -116,7 +135,21 @@ impl<'c> Exchange<'c> {
             with_answer: String::new(),
             at_answer: None,
             replaces: None,
+            body_limit: MAX_SPOOLED_BYTES,
+            spool: None,
+            redirected: None,
+            in_place: None,
+            redirects: 0,
             tunnel: None,
+        }
+    }
+
+    /// Method and target of what is served: the client's, or what a program has put in their place.
+    pub(crate) fn asked(&self) -> (&[u8], &[u8]) {
+        let (head, bytes) = (self.client.head(), self.client.head_bytes());
+        match &self.in_place {
+            Some(target) => (b"GET", target.as_bytes()),
+            None => (head.method_name.in_bytes(bytes), head.target.in_bytes(bytes)),
         }
     }
 }

@@ -11,6 +11,7 @@ pub enum Manner {
     Iisnode,
     HttpPlatform,
     AspNetCore,
+    FastCgi,
     /// A program that no section of a `web.config` asks for.
     Command,
 }
@@ -27,7 +28,8 @@ impl Manner {
     /// The variable that tells a worker where to listen.
     pub fn port_variable(self) -> &'static str {
         match self {
-            Manner::Iisnode | Manner::Command => "PORT",
+            // Its programs listen on a descriptor, which no variable names.
+            Manner::Iisnode | Manner::FastCgi | Manner::Command => "PORT",
             Manner::HttpPlatform => "HTTP_PLATFORM_PORT",
             Manner::AspNetCore => "ASPNETCORE_PORT",
         }
@@ -39,6 +41,7 @@ impl Manner {
             Manner::Iisnode => Some("system.webServer/iisnode"),
             Manner::HttpPlatform => Some("system.webServer/httpPlatform"),
             Manner::AspNetCore => Some("system.webServer/aspNetCore"),
+            Manner::FastCgi => Some("system.webServer/fastCgi"),
             Manner::Command => None,
         }
     }
@@ -59,6 +62,10 @@ impl Manner {
                 "Have the program listen on 127.0.0.1 and the port that the variable ASPNETCORE_PORT names. The \
                  default builder of ASP.NET Core does that by itself, unless UseUrls, --urls or a Kestrel endpoint in \
                  the settings says otherwise; take that out."
+            }
+            Manner::FastCgi => {
+                "Have the program accept FastCGI connections on descriptor 0, its standard input, as php-cgi and the \
+                 FastCGI libraries do by themselves; a program that is started for each request does not."
             }
             Manner::Command => {
                 "Have the program listen where the variable PORT says, the path of a Unix socket or a TCP port; with \
@@ -85,6 +92,7 @@ impl Failure {
         match manner {
             Manner::Iisnode => self.row().iis,
             Manner::HttpPlatform | Manner::AspNetCore => self.numbers_of_programs(),
+            Manner::FastCgi => self.numbers_of_fast_cgi(),
             Manner::Command => (self.status(), 0),
         }
     }
@@ -100,10 +108,23 @@ impl Failure {
         }
     }
 
+    /// IIS answers nearly everything with 500.0; the true status says more to proxies and monitoring.
+    fn numbers_of_fast_cgi(&self) -> (u16, u16) {
+        match self {
+            Failure::Overflow { .. } => (503, 4),
+            Failure::Closed { .. } | Failure::Stopping | Failure::Exhausted(_) => (503, 0),
+            failure if failure.is_of_start() => (502, 0),
+            Failure::BadSettings { .. } => (500, 0),
+            Failure::BadCgi(_) | Failure::EndedInHead { .. } | Failure::Shorter => (502, 2),
+            failure if failure.side() == Side::Upstream => (failure.status(), 0),
+            failure => failure.row().iis,
+        }
+    }
+
     /// The code that is shown as `HRESULT`.
     pub fn internal_code(&self, manner: Manner) -> u32 {
         match (manner, self) {
-            (Manner::Iisnode, _) => self.row().internal,
+            (Manner::Iisnode | Manner::FastCgi, _) => self.row().internal,
             (_, Failure::Silent { .. } | Failure::ConnectTimeout) => TIMED_OUT,
             (_, Failure::ConnectRefused(_) | Failure::ConnectBusy) => CANNOT_CONNECT,
             (_, Failure::BadAnswer(_) | Failure::BadAnswerBody(_) | Failure::AnswerHeadTooLarge(_)) => {
@@ -122,7 +143,7 @@ impl Failure {
             (Failure::BadSettings { is_yml: false, .. }, Manner::Iisnode) => {
                 "the iisnode settings of this application cannot be used".to_owned()
             }
-            (Failure::BadSettings { .. }, Manner::HttpPlatform | Manner::AspNetCore) => {
+            (Failure::BadSettings { .. }, Manner::HttpPlatform | Manner::AspNetCore | Manner::FastCgi) => {
                 let section = manner.section().unwrap_or_default();
                 format!("the settings of this application in {section} cannot be used")
             }
@@ -141,6 +162,7 @@ impl Failure {
     /// Where what is right for iisnode is not for any program.
     fn advice_for_programs(&self, manner: Manner) -> Option<Cow<'static, str>> {
         let is_command = manner == Manner::Command;
+        let is_fast_cgi = manner == Manner::FastCgi;
         Some(Cow::Borrowed(match self {
             Failure::BadSettings { .. } => {
                 let place = manner
@@ -156,6 +178,10 @@ impl Failure {
                 "Name a program of this machine, with its whole path or a name that is found in PATH. PATH is the one \
                  ostler was started with."
             }
+            Failure::ProgramNotFound { .. } if is_fast_cgi => {
+                "Install it, or name another with `programs` in ostler.yml, which stands in for the path in \
+                 `scriptProcessor` and `fullPath`. PATH is the one ostler was started with."
+            }
             Failure::ProgramNotFound { .. } => {
                 "Set `processPath` in web.config to a program of this machine: its whole path, a path from the folder \
                  of that web.config, or a name that is found in PATH. PATH is the one ostler was started with."
@@ -164,6 +190,10 @@ impl Failure {
             Failure::Overflow { .. } if is_command => {
                 "Find out what the requests wait for. If the workers have time left, allow each of them more requests \
                  at once; if the processors have, run more workers."
+            }
+            Failure::Overflow { .. } if is_fast_cgi => {
+                "Find out what the programs wait for. If the machine has time and memory left, raise maxInstances of the \
+                 pool; queueLength says how many requests may wait."
             }
             Failure::Overflow { .. } => {
                 "Find out what the requests wait for. If the workers have time left, raise \

@@ -28,6 +28,7 @@ const PROGRAM_NOT_FOUND: u32 = 1028;
 const BAD_SECTION: u32 = 1031;
 const BAD_YML: u32 = 1032;
 const CLOSING: u32 = 1034;
+const WAIT_TIMED_OUT: u32 = 258;
 const OVER_QUOTA: u32 = 1816;
 
 const fn downstream(status: u16, code: &'static str, advice: &'static str) -> Row {
@@ -62,6 +63,9 @@ const WHY_CLOSED: &str = "Look at its output below: an uncaught exception ends t
 const SPEAK_HTTP: &str = "Only an HTTP server can answer on PORT, one that keeps to HTTP/1.1. Look for code that \
     writes to the socket itself, and for Content-Length fields that are not true.";
 
+const SPEAK_FASTCGI: &str = "Only a FastCGI responder can answer there. Look for another program on this address, and \
+    for options such as -b that have the program listen elsewhere.";
+
 impl Failure {
     pub(super) fn row(&self) -> Row {
         match self {
@@ -80,6 +84,18 @@ impl Failure {
             Failure::BodyTooSlow => downstream(408, "body_too_slow", ITS_SPEED),
             Failure::ClientGone => downstream(400, "client_gone", "Nothing has to be done."),
             Failure::ClientTooSlow => downstream(400, "client_too_slow", ITS_SPEED),
+
+            Failure::ParameterTooLarge(_) => downstream(
+                431,
+                "parameter_too_large",
+                "Large cookies are the usual cause; clear them, or keep less in them.",
+            ),
+            Failure::BodyTooLarge(_) => downstream(
+                413,
+                "body_too_large",
+                "Raise maxAllowedContentLength, a number of bytes, at security/requestFiltering/requestLimits in \
+                 web.config. PHP has limits of its own: post_max_size and upload_max_filesize in php.ini.",
+            ),
 
             Failure::Refused { status, substatus, .. } => {
                 let internal = if *status == 501 { NOT_SUPPORTED } else { NONE };
@@ -172,6 +188,14 @@ impl Failure {
                 "Raise the limit for the host (`ulimit -n`, LimitNOFILE= of a systemd unit), or let fewer connections \
                  in.",
             ),
+            Failure::NotSpooled(_) => host(
+                500,
+                0,
+                NONE,
+                "not_spooled",
+                "A body whose length is not known beforehand is kept in the folder for temporary files, TMPDIR or /tmp: \
+                 see that ostler may write there and that there is room.",
+            ),
             Failure::FileCut => host(
                 500,
                 0,
@@ -236,6 +260,62 @@ impl Failure {
             Failure::BadAnswerBody(_) => {
                 upstream(502, (500, 1015), BAD_FORMAT, "bad_answer_body", SPEAK_HTTP)
             }
+
+            Failure::Inactive { .. } => upstream(
+                504,
+                (500, 0),
+                WAIT_TIMED_OUT,
+                "inactive",
+                "Raise activityTimeout of the pool, or have the program send something while it works. The program \
+                 has been ended.",
+            ),
+            Failure::Unfinished { .. } => upstream(
+                504,
+                (500, 0),
+                WAIT_TIMED_OUT,
+                "unfinished",
+                "Raise requestTimeout of the pool. The program has been ended.",
+            ),
+            Failure::Rejected(_) => upstream(502, (500, 0), PIPE_BUSY, "rejected", SPEAK_FASTCGI),
+            Failure::UnknownRole => upstream(502, (500, 0), NOT_SUPPORTED, "unknown_role", SPEAK_FASTCGI),
+            Failure::BadRecord(_) => upstream(502, (500, 0), BAD_FORMAT, "bad_record", SPEAK_FASTCGI),
+            Failure::BadCgi(_) => upstream(
+                502,
+                (502, 2),
+                BAD_FORMAT,
+                "bad_cgi",
+                "A CGI response begins with fields such as Content-Type, and an empty line. Look for what the program \
+                 prints before them, an error message for one.",
+            ),
+            Failure::EndedInHead { .. } => upstream(
+                502,
+                (502, 2),
+                BROKEN_PIPE,
+                "ended_in_head",
+                "The program printed nothing, or no empty line behind its fields. Look at its error log.",
+            ),
+            Failure::Shorter => upstream(
+                502,
+                (502, 2),
+                BAD_DATA,
+                "shorter",
+                "Content-Length says more than the program printed. Leave it out, and the host says how long it is.",
+            ),
+            Failure::Complained => upstream(
+                500,
+                (500, 0),
+                NONE,
+                "complained",
+                "Correct what the program complains of; or set stderrMode of the pool to IgnoreAndReturn200.",
+            ),
+            Failure::RedirectLoop(_) => upstream(
+                500,
+                (500, 0),
+                NONE,
+                "redirect_loop",
+                "A program that prints a Location without a Status has the host serve that path in its place. Print a \
+                 Status, and the client is sent there.",
+            ),
         }
     }
 }

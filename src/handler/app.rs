@@ -8,12 +8,12 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::variables::Scene;
-use super::{locality, promote, sticky};
+use super::{cgi, fastcgi, locality, promote, sticky};
 use crate::exchange::Exchange;
 use crate::failure::{Failure, Retry};
 use crate::pool::journal::Cause;
 use crate::pool::refusal::Refusal;
-use crate::pool::{Application, ErrorStyle, Generation, Lease, NoLease, Pool, Worker};
+use crate::pool::{Application, ErrorStyle, Generation, Lease, NoLease, Passing, Pool, Protocol, Worker};
 use crate::upstream::connections::Connections;
 use crate::upstream::{debug_header, forward};
 
@@ -65,6 +65,10 @@ pub(crate) async fn respond(
     let mut generation = current(application, exchange, used).await?;
     loop {
         used.generation = Some(generation.clone());
+        if let Protocol::FastCgi(told) = &generation.passing.protocol {
+            cgi::check(exchange, *scene, told, generation.passing.guards_identity)?;
+            Box::pin(fastcgi::prepare(exchange)).await?;
+        }
         let lease = match lease(&generation, exchange, attempts.is_first(), &mut used.waited).await {
             Ok(lease) => lease,
             // It was recycled while this request waited; what replaced it serves those who waited, too.
@@ -94,7 +98,16 @@ pub(crate) async fn respond(
             let line = move || debug_header::line(&command, &worker, &pool, retries, begun);
             exchange.at_answer = Some(Box::new(line));
         }
-        let Err(failure) = forward::forward(exchange, lease, connections, passing).await else {
+        let answered = match &passing.protocol {
+            Protocol::Http if exchange.in_place.is_some() && !fastcgi::is_repeated_whole(exchange) => {
+                return Err(fastcgi::refused_in_place());
+            }
+            Protocol::Http => forward::forward(exchange, lease, connections, passing).await,
+            Protocol::FastCgi(told) => {
+                Box::pin(fastcgi::forward(exchange, lease, connections, &generation, told, scene)).await
+            }
+        };
+        let Err(failure) = answered else {
             return Ok(());
         };
         let settings = generation.pool.settings();
@@ -114,11 +127,17 @@ pub(crate) async fn respond(
 /// them, and every end counts. One that closed a kept connection at the wrong moment lives.
 async fn has_died_of_it(failure: &Failure, generation: &Generation, used: &Used) -> bool {
     let may_have_acted = matches!(failure.retry(), Retry::IfIdempotent | Retry::AFew);
-    if !may_have_acted || !matches!(generation.passing.errors, ErrorStyle::Program(_)) {
+    if !may_have_acted || !is_of_programs(generation) {
         return false;
     }
     let Some(pid) = used.worker.as_ref().and_then(|worker| worker.pid()) else { return false };
     generation.pool.journal().ending_of(pid, NEWS_OF_AN_END).await.is_some()
+}
+
+/// Whether its workers are programs that the modules for programs would run, FastCgiModule among them.
+fn is_of_programs(generation: &Generation) -> bool {
+    let Passing { errors, protocol, .. } = &generation.passing;
+    matches!(errors, ErrorStyle::Program(_)) || matches!(protocol, Protocol::FastCgi(_))
 }
 
 /// The generation that serves now; most often it is there.
@@ -261,7 +280,9 @@ fn why_none(generation: &Generation, reason: NoLease) -> Failure {
         NoLease::Failing(why) => match generation.passing.errors {
             ErrorStyle::Short => Failure::Failing { application, why },
             ErrorStyle::Site(_) => as_modules_tell(&generation.pool, application, why, true),
-            ErrorStyle::Program(_) => as_modules_tell(&generation.pool, application, why, false),
+            ErrorStyle::Program(_) | ErrorStyle::FastCgi(_) => {
+                as_modules_tell(&generation.pool, application, why, false)
+            }
         },
         NoLease::Closed { limit, until } => {
             let opens_in = until.saturating_duration_since(Instant::now());
@@ -306,10 +327,7 @@ impl Attempts {
     /// Whether the request may go to another worker; if so it is rewound to its beginning.
     fn another(&mut self, failure: &Failure, exchange: &mut Exchange<'_>, generation: &Generation) -> bool {
         let patience = generation.pool.settings().start_timeout;
-        let most = match generation.passing.errors {
-            ErrorStyle::Program(_) => MAX_REACHED_OF_PROGRAMS,
-            ErrorStyle::Short | ErrorStyle::Site(_) => MAX_REACHED,
-        };
+        let most = if is_of_programs(generation) { MAX_REACHED_OF_PROGRAMS } else { MAX_REACHED };
         let allowed = match failure.retry() {
             Retry::Never => false,
             Retry::IfIdempotent => {
@@ -325,6 +343,8 @@ impl Attempts {
                 Instant::now() < *self.give_up.get_or_insert_with(|| Instant::now() + patience)
             }
         };
-        allowed && exchange.client.rewind()
+        // What was spooled is still here.
+        let is_spooled = exchange.spool.is_some() && !exchange.client.has_begun();
+        allowed && (is_spooled || exchange.client.rewind())
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::offline;
+use crate::config::fastcgi::outside::Outside;
 use crate::config::settings::{self, Defaults, DevErrors, Environment, LogAccess, Settings};
 use crate::config::site::{self, AppLayer, SiteConfig};
 use crate::config::source::Note;
@@ -22,6 +23,8 @@ pub(crate) struct SitePlan {
     /// Host names that lead here; none for all.
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) defaults: Defaults,
+    /// What the host says of FastCGI.
+    pub(crate) fast_cgi: Outside,
 }
 
 pub(super) struct OneSite {
@@ -60,7 +63,7 @@ impl OneSite {
         if !root.is_dir() {
             return Err(std::io::ErrorKind::NotADirectory.into());
         }
-        let config = site::load(&root);
+        let config = site::load_within(&root, &plan.fast_cgi);
         tell(&config.notes);
         let stamps = Stamps::of(&config.files);
         let mut site = OneSite {
@@ -113,7 +116,7 @@ impl OneSite {
             self.owed.insert(root.clone());
             self.root = root;
         }
-        let config = site::load(&self.root);
+        let config = site::load_within(&self.root, &self.plan.fast_cgi);
         let fresh: Vec<Note> =
             config.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect();
         tell(&fresh);

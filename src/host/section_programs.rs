@@ -118,7 +118,7 @@ fn resolve(
     }
 }
 
-fn bad_settings(notes: Vec<Note>) -> Refusal {
+pub(super) fn bad_settings(notes: Vec<Note>) -> Refusal {
     Refusal::BadSettings { notes: notes.iter().map(Note::to_string).collect(), is_yml: false }
 }
 
@@ -236,7 +236,7 @@ fn log_directory(program: &Program) -> Option<PathBuf> {
 }
 
 /// Pages with status 200 are iisnode's way alone.
-fn true_status(dev_errors: DevErrors) -> DevErrors {
+pub(super) fn true_status(dev_errors: DevErrors) -> DevErrors {
     match dev_errors {
         DevErrors::Off => DevErrors::Off,
         DevErrors::Ok200 | DevErrors::TrueStatus => DevErrors::TrueStatus,

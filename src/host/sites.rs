@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::one_site::{OneSite, SitePlan, tell};
 use super::programs::{ProgramSite, Programs, for_hosts};
-use super::{HostError, offline, plans, report, section_programs};
+use super::{HostError, fast_cgi, offline, plans, report, section_programs};
 use crate::base::root::Root;
 use crate::base::sentinel::Sentinel;
 use crate::config::limits::Limits;
@@ -221,6 +221,7 @@ impl Planner for SitesPlanner {
             Kind::HttpPlatform | Kind::AspNetCore => {
                 section_programs::plan(id, one, &self.environment, &self.limits)?
             }
+            Kind::FastCgi => fast_cgi::plan(id, one, &self.environment, &self.limits)?,
             Kind::Command => return Err(gone()),
         };
         self.tell_once(notes);
@@ -234,6 +235,7 @@ impl Planner for SitesPlanner {
         let folder = match id.kind {
             Kind::Script => path.parent().map(Path::to_owned),
             Kind::HttpPlatform | Kind::AspNetCore | Kind::Command => Some(path),
+            Kind::FastCgi => Some(one.root.clone()),
         };
         folder.into_iter().chain(layer).collect()
     }

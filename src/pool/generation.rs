@@ -1,8 +1,11 @@
 //! One generation of an application: the pool of its workers, and how requests are handed to them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Pool;
+use crate::config::fastcgi::StderrMode;
 use crate::config::settings::DevErrors;
 
 pub(crate) struct Generation {
@@ -26,11 +29,38 @@ pub(crate) struct Passing {
     /// The field in which workers are told how many milliseconds a request has waited for its place; empty for none.
     pub(crate) queue_time_field: Box<str>,
     /// How long a worker may say nothing while it is waited for; none for ever.
-    pub(crate) silence: Option<std::time::Duration>,
+    pub(crate) silence: Option<Duration>,
     /// `Connection: close` of a worker's response ends the client's connection, too, and is told.
     pub(crate) forwards_connection: bool,
+    /// What is spoken with workers.
+    pub(crate) protocol: Protocol,
     /// What is shown when a request of this application fails.
     pub(crate) errors: ErrorStyle,
+}
+
+/// What is spoken with workers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Protocol {
+    #[default]
+    Http,
+    FastCgi(Arc<FastCgiPassing>),
+}
+
+/// How requests are passed to FastCGI programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FastCgiPassing {
+    /// The root of the site as programs see it, without a slash at the end.
+    pub(crate) document_root: String,
+    pub(crate) stderr: StderrMode,
+    /// For so long a program may say nothing; twice that before its first word.
+    pub(crate) activity_timeout: Duration,
+    /// For so long a request may take as a whole.
+    pub(crate) request_timeout: Duration,
+    pub(crate) tells_https_off: bool,
+    pub(crate) redirects_locally: bool,
+    pub(crate) sends_files_below: Vec<PathBuf>,
+    /// The connection is kept for the next request: it is the only one to its program.
+    pub(crate) keeps_connection: bool,
 }
 
 /// How failures are shown.
@@ -41,6 +71,8 @@ pub(crate) enum ErrorStyle {
     Short,
     /// As iisnode does, with its numbers.
     Site(DevErrors),
+    /// With the numbers of FastCGI on IIS, always with the true status; details are for clients on the machine.
+    FastCgi(DevErrors),
     /// As the modules do that run programs, with their numbers.
     Program(ProgramErrors),
 }

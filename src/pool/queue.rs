@@ -37,6 +37,14 @@ impl Queue {
         self.length.load(Ordering::SeqCst) == 0
     }
 
+    /// How many wait who have not left.
+    pub(super) fn waiting(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        self.waiting.lock().iter().filter(|turn| !turn.is_closed()).count()
+    }
+
     /// Joins the queue unless `bound` requests wait already.
     pub(super) fn join(&self, bound: usize) -> Option<Ticket> {
         let mut waiting = self.waiting.lock();

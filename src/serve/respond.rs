@@ -78,6 +78,7 @@ pub(super) async fn explain(
             pages::choose_for_command(&failure, is_local).filter(|_| circumstances.knows_command(&failure))
         }
         ErrorStyle::Site(dev_errors) => Some(pages::choose(&failure, *dev_errors, is_local)),
+        ErrorStyle::FastCgi(dev_errors) => Some(pages::choose_for_fast_cgi(&failure, *dev_errors, is_local)),
         ErrorStyle::Program(errors) => Some(pages::choose_for_program(&failure, errors, is_local)),
     };
     let mut reply = match rendering {
@@ -106,7 +107,7 @@ async fn page(
     let manner = circumstances.manner(style);
     let program = match style {
         ErrorStyle::Program(errors) => Some(errors),
-        ErrorStyle::Short | ErrorStyle::Site(_) => None,
+        ErrorStyle::Short | ErrorStyle::Site(_) | ErrorStyle::FastCgi(_) => None,
     };
     let numbers = circumstances.numbers(failure, style);
     let journal = circumstances.used.generation.as_ref().map(|generation| generation.pool.journal());
@@ -159,6 +160,7 @@ impl Circumstances {
                     help_link: None,
                 })
             }
+            (None, Some(site), Some(Kind::FastCgi)) => ErrorStyle::FastCgi(site.dev_errors),
             (None, Some(site), Some(Kind::Script) | None) => ErrorStyle::Site(site.dev_errors),
         }
     }
@@ -171,6 +173,7 @@ impl Circumstances {
     fn manner(&self, style: &ErrorStyle) -> Manner {
         match (self.kind(), style) {
             (Some(Kind::AspNetCore), _) => Manner::AspNetCore,
+            (Some(Kind::FastCgi), _) | (_, ErrorStyle::FastCgi(_)) => Manner::FastCgi,
             (Some(Kind::HttpPlatform), _) | (_, ErrorStyle::Program(_)) => Manner::HttpPlatform,
             (Some(Kind::Command), _) | (_, ErrorStyle::Short) => Manner::Command,
             (None, ErrorStyle::Site(_)) if self.site.as_ref().is_none_or(|site| site.one.is_some()) => {

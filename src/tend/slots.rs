@@ -10,6 +10,7 @@ use super::application::Application;
 use super::gate::Gate;
 use super::house::House;
 use super::succession::Succession;
+use super::upstreams::watch_server;
 use super::worker::Slot;
 use super::{ApplicationPlan, Progress};
 use crate::base::drain::Drain;
@@ -29,6 +30,9 @@ pub(crate) async fn tend(
     drain: Drain,
     progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) {
+    if let Some(server) = plan.server {
+        return watch_server(server, pool, drain).await;
+    }
     let slots = pool.settings().slots;
     let (sender, mut successions) = mpsc::unbounded_channel();
     let application = Arc::new(Application::new(plan, pool, house, gate, drain, sender, progress));

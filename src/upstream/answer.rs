@@ -1,5 +1,6 @@
 //! The head of a worker's answer: looked at, and given to the client with what a site adds.
 
+use super::link::Link;
 use super::relay::{Answer, Relay, bad_answer_body};
 use crate::base::buffers::Block;
 use crate::exchange::h1::HEADROOM;
@@ -10,7 +11,7 @@ use crate::http1::response::ResponseHead;
 /// The head of a response may be as large as iisnode allows.
 const MAX_ANSWER_HEAD_BYTES: usize = 64 * 1024;
 
-impl Relay<'_, '_> {
+impl<L: Link> Relay<'_, '_, L> {
     /// Looks at a head, whole or not; interim ones go to the client and another is waited for.
     pub(super) fn take_head(&mut self, mut block: Block) -> Result<(), Failure> {
         self.answered_any = true;

@@ -9,11 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::link::Link;
 use super::pace::{Overdue, Pace};
 use crate::base::buffers::Block;
 use crate::base::clock::Tick;
 use crate::base::pipe::Pipe;
-use crate::base::stream::Stream;
 use crate::exchange::h1::HEADROOM;
 use crate::exchange::{Client, Exchange};
 use crate::failure::Failure;
@@ -57,7 +57,7 @@ enum Log<'r> {
 }
 
 /// How an exchange ended that ended well.
-pub(crate) enum Ended {
+pub(super) enum Ended {
     /// The worker's connection may carry another request.
     Reusable {
         promised_seconds: Option<u32>,
@@ -69,9 +69,9 @@ pub(crate) enum Ended {
     },
 }
 
-pub(crate) struct Relay<'r, 'c> {
+pub(super) struct Relay<'r, 'c, L> {
     pub(super) exchange: &'r mut Exchange<'c>,
-    worker: &'r mut Stream,
+    worker: &'r mut L,
     pub(super) asked: Asked,
     /// On the way to the worker.
     up: Option<Block>,
@@ -98,11 +98,11 @@ pub(crate) struct Relay<'r, 'c> {
     pub(super) pace: Pace,
 }
 
-impl<'r, 'c> Relay<'r, 'c> {
+impl<'r, 'c, L: Link> Relay<'r, 'c, L> {
     /// `request` begins with the head as the worker is to get it. The response is complete when `log` is settled.
-    pub(crate) fn new(
+    pub(super) fn new(
         exchange: &'r mut Exchange<'c>,
-        worker: &'r mut Stream,
+        worker: &'r mut L,
         request: Block,
         is_small: bool,
         log: Option<&'r Output>,
@@ -134,7 +134,7 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
     }
 
-    pub(crate) async fn run(mut self) -> Result<Ended, Failure> {
+    pub(super) async fn run(mut self) -> Result<Ended, Failure> {
         let ended = std::future::poll_fn(|cx| self.poll(cx)).await;
         self.exchange.client.timer().clear();
         ended?;
@@ -177,7 +177,8 @@ impl<'r, 'c> Relay<'r, 'c> {
     }
 
     fn is_asked(&self) -> bool {
-        self.up.is_none() && (self.up_closed || self.exchange.client.body_is_done())
+        let is_sent = || self.exchange.client.body_is_done() && self.worker.is_finished();
+        self.up.is_none() && (self.up_closed || is_sent())
     }
 
     /// The worker gets no more of the request.
@@ -212,6 +213,9 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
         let client = &mut self.exchange.client;
         if self.up_closed || client.body_is_done() {
+            if !self.up_closed && !self.worker.is_finished() {
+                return self.poll_finish(cx);
+            }
             return match client.poll_gone(cx) {
                 Poll::Ready(gone) => Poll::Ready(Err(gone)),
                 Poll::Pending => Poll::Pending,
@@ -226,6 +230,22 @@ impl<'r, 'c> Relay<'r, 'c> {
         self.pace.body_came(block.filled().len(), self.exchange.client.body_is_done());
         if !block.is_empty() {
             self.up = Some(block);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Moves what follows the request's body one piece further.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let Poll::Ready(sent) = self.worker.poll_finish(cx) else {
+            self.pace.await_worker();
+            return Poll::Pending;
+        };
+        if let Some(failure) = self.worker.failure() {
+            return Poll::Ready(Err(failure));
+        }
+        match sent {
+            Ok(()) => self.pace.sign_came(),
+            Err(_) => self.close_up(),
         }
         Poll::Ready(Ok(()))
     }
@@ -281,6 +301,7 @@ impl<'r, 'c> Relay<'r, 'c> {
                         Poll::Pending
                     }
                     Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(self.take_head(block)),
+                    Poll::Ready(_) if let Some(failure) = self.worker.failure() => Poll::Ready(Err(failure)),
                     Poll::Ready(Err(error)) if block.is_empty() && self.was_left_unread(&error) => {
                         Poll::Ready(Err(Failure::NotRead))
                     }
@@ -301,7 +322,7 @@ impl<'r, 'c> Relay<'r, 'c> {
                         self.answer = Answer::Done;
                         Poll::Ready(Ok(()))
                     }
-                    Ok(0) | Err(_) => Poll::Ready(Err(Failure::Truncated)),
+                    Ok(0) | Err(_) => Poll::Ready(Err(self.worker.failure().unwrap_or(Failure::Truncated))),
                     Ok(n) => {
                         block.received(n);
                         self.pace.sign_came();
@@ -388,6 +409,7 @@ impl<'r, 'c> Relay<'r, 'c> {
     /// A body that is large, whose length is known and that needs no looking into, goes on past this process.
     pub(super) fn pipe_the_rest(&mut self) {
         if let Answer::Body(Body::Length(left)) = self.answer
+            && L::IS_PLAIN
             && left >= PIPED_FROM_BYTES
             && self.exchange.client.takes_pipes()
         {
@@ -409,7 +431,13 @@ impl<'r, 'c> Relay<'r, 'c> {
         if self.is_answered() && (self.up.is_some() || self.exchange.limits.body_rate == 0) {
             self.pace.await_rest();
         }
-        if let Some(silence) = self.silence {
+        if self.worker.took_sign() {
+            self.pace.sign_came();
+        }
+        if let Some(whole) = self.worker.whole() {
+            self.pace.await_whole(whole);
+        }
+        if let Some(silence) = self.worker.patience(self.silence) {
             match self.waits_for_worker() {
                 true => self.pace.await_sign(silence),
                 false => self.pace.sign_came(),
@@ -427,8 +455,16 @@ impl<'r, 'c> Relay<'r, 'c> {
             Some(Overdue::Body) => return Poll::Ready(Err(Failure::BodyTooSlow)),
             Some(Overdue::Response) => return Poll::Ready(Err(Failure::ClientTooSlow)),
             Some(Overdue::Silence) => {
-                let after = self.silence.unwrap_or_default();
-                return Poll::Ready(Err(Failure::Silent { after }));
+                let after = self.worker.patience(self.silence).unwrap_or_default();
+                return Poll::Ready(Err(self.worker.silent(after)));
+            }
+            // What is left to do is the client's.
+            Some(Overdue::Whole) if matches!(self.answer, Answer::Done) => {
+                self.pace.whole_came();
+            }
+            Some(Overdue::Whole) => {
+                let after = self.worker.whole().unwrap_or_default();
+                return Poll::Ready(Err(self.worker.late(after)));
             }
             Some(Overdue::Word) => {
                 if let Client::H1(client) = &mut self.exchange.client

@@ -16,9 +16,20 @@ use crate::config::settings::check;
 use crate::config::source::{Located, Note, Source};
 use crate::rules::bindings::HostPattern;
 
-pub(super) const KEYS: &[&str] =
-    &["listen", "sites", "application", "defaults", "lock", "limits", "accessLog", "threads"];
-pub(super) const SITE_KEYS: &[&str] = &["root", "host", "application", "settings"];
+pub(super) const KEYS: &[&str] = &[
+    "listen",
+    "sites",
+    "application",
+    "defaults",
+    "lock",
+    "limits",
+    "accessLog",
+    "threads",
+    "programs",
+    "fastCgi",
+    "fcgiext",
+];
+pub(super) const SITE_KEYS: &[&str] = &["root", "host", "application", "settings", "fastCgi", "fcgiext"];
 
 /// More threads, listeners or sites than anyone has.
 const MOST_THREADS: u64 = 1024;
@@ -49,17 +60,7 @@ pub(super) struct Walk {
 
 impl Walk {
     fn host_file(&mut self, tree: Value, folder: &Path) -> HostFile {
-        let mut host_file = HostFile {
-            folder: or_here(folder).to_owned(),
-            listen: Vec::new(),
-            sites: Vec::new(),
-            application: None,
-            defaults: Vec::new(),
-            lock: Vec::new(),
-            limits: Limits::default(),
-            access_log: None,
-            threads: None,
-        };
+        let mut host_file = HostFile::empty(folder);
         let Some(mapping) = self.mapping(tree, "keys with values") else { return host_file };
         let mut application_place = None;
         self.each(mapping, |walk, key, value| {
@@ -75,6 +76,9 @@ impl Walk {
                 "limits" => walk.limits(value, &mut host_file.limits),
                 "accessLog" => host_file.access_log = walk.access_log(value, folder),
                 "threads" => host_file.threads = walk.threads(value),
+                "programs" => host_file.programs = walk.programs(value, folder),
+                "fastCgi" => host_file.fast_cgi = walk.pools(value, folder),
+                "fcgiext" => host_file.ini_file = walk.ini_file(value, folder),
                 _ => walk.unknown(key, KEYS),
             };
         });
@@ -129,7 +133,7 @@ impl Walk {
         let mapping =
             self.mapping(value, "a site: `root` or `application`, and perhaps `host` and `settings`")?;
         let (mut root, mut hosts, mut settings, mut said_root) = (None, Vec::new(), Vec::new(), false);
-        let mut application = None;
+        let (mut application, mut fast_cgi, mut ini_file) = (None, Vec::new(), None);
         self.each(mapping, |walk, key, value| match key {
             "root" => {
                 said_root = true;
@@ -138,6 +142,8 @@ impl Walk {
             }
             "host" => hosts = walk.hosts(value, others),
             "settings" => settings = walk.settings(value),
+            "fastCgi" => fast_cgi = walk.pools(value, folder),
+            "fcgiext" => ini_file = walk.ini_file(value, folder),
             // Its paths start at the root, which may stand below it.
             "application" => application = Some((walk.at.clone(), value)),
             _ => walk.unknown(key, SITE_KEYS),
@@ -162,7 +168,7 @@ impl Walk {
                 note.with_help("`root` is the folder that holds the site; an `application` needs none"),
             );
         }
-        Some(SiteEntry { root: root?, hosts, settings, application })
+        Some(SiteEntry { root: root?, hosts, settings, application, fast_cgi, ini_file })
     }
 
     fn hosts(&mut self, value: Value, others: &[SiteEntry]) -> Vec<Located<HostPattern>> {
@@ -364,7 +370,7 @@ impl Walk {
 }
 
 /// The folder of a file that was named without one.
-fn or_here(folder: &Path) -> &Path {
+pub(super) fn or_here(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 

@@ -317,7 +317,6 @@ fn what_is_odd_but_plain_is_used_with_a_warning() {
         ("<webSocket Enabled='TRUE'/>", "2:12: warning: `Enabled` is written `enabled` in IIS"),
         ("<webSocket sped='1'/>", "2:12: warning: `sped` is no attribute of `webSocket` and is left out"),
         ("<nothing a='1'/>", "2:1: warning: `nothing` is not known in `system.webServer`"),
-        ("<fastCgi/><fastCgi/>", "2:1: warning: `fastCgi` is not served yet"),
         ("<rewrite><outboundRules/></rewrite>", "2:10: warning: `outboundRules` is not served yet"),
         (
             "<rewrite><rules><rule name='r'><action type='Rewrite' url='HTTP://x/'/></rule></rules></rewrite>",

@@ -111,3 +111,32 @@ fn the_code_people_search_for_is_that_of_windows() {
         assert_eq!(failure.internal_code(Manner::HttpPlatform), code, "{failure:?}");
     }
 }
+
+/// The statuses that say most, with the few numbers that FastCGI has of its own on IIS.
+#[test]
+fn fast_cgi_has_true_statuses() {
+    let application = || "php-cgi".to_owned();
+    let second = Duration::from_secs(1);
+    for (failure, expected) in [
+        (Failure::Overflow { application: application(), retry_after: second }, (503, 4)),
+        (program_not_found(false), (502, 0)),
+        (Failure::Failing { application: application(), why: "no".into() }, (502, 0)),
+        (Failure::NotReady { application: application(), after: second }, (502, 0)),
+        (Failure::Closed { application: application(), limit: 10, opens_in: second }, (503, 0)),
+        (Failure::BadSettings { is_yml: false, notes: Arc::from([]) }, (500, 0)),
+        (Failure::ClosedBeforeAnswer, (502, 0)),
+        (Failure::Truncated, (502, 0)),
+        (Failure::Inactive { after: second }, (504, 0)),
+        (Failure::BadCgi("x"), (502, 2)),
+        (Failure::EndedInHead { exit_code: 1 }, (502, 2)),
+        (Failure::Complained, (500, 0)),
+        (Failure::ParameterTooLarge("HTTP_COOKIE".to_owned()), (431, 0)),
+        (Failure::NotFound("x".to_owned()), (404, 0)),
+    ] {
+        assert_eq!(failure.numbers(Manner::FastCgi), expected, "{failure}");
+        let advice = failure.advice(Manner::FastCgi);
+        for foreign in ["nodeProcess", "processPath", "processesPerApplication"] {
+            assert!(!advice.contains(foreign), "{failure}: {advice}");
+        }
+    }
+}

@@ -68,6 +68,19 @@ fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
         (Failure::AnswerHeadTooLarge(1), 502, (500, 1012)),
         (Failure::Truncated, 502, (500, 1016)),
         (Failure::BadAnswerBody("x"), 502, (500, 1015)),
+        (Failure::ParameterTooLarge("HTTP_COOKIE".to_owned()), 431, (431, 0)),
+        (Failure::BodyTooLarge(1), 413, (413, 0)),
+        (Failure::NotSpooled(io::ErrorKind::StorageFull.into()), 500, (500, 0)),
+        (Failure::Inactive { after: Duration::from_secs(1) }, 504, (500, 0)),
+        (Failure::Unfinished { after: Duration::from_secs(1) }, 504, (500, 0)),
+        (Failure::Rejected("is busy"), 502, (500, 0)),
+        (Failure::UnknownRole, 502, (500, 0)),
+        (Failure::BadRecord("x"), 502, (500, 0)),
+        (Failure::BadCgi("x"), 502, (502, 2)),
+        (Failure::EndedInHead { exit_code: 1 }, 502, (502, 2)),
+        (Failure::Shorter, 502, (502, 2)),
+        (Failure::Complained, 500, (500, 0)),
+        (Failure::RedirectLoop(1), 500, (500, 0)),
     ]
 }
 

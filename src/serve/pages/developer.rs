@@ -147,11 +147,15 @@ fn output(report: &Report<'_>, journal: &Excerpt) -> String {
 
 fn start(report: &Report<'_>, journal: &Excerpt) -> String {
     let run = &journal.run;
+    let port = match report.manner {
+        Manner::FastCgi => "listens on",
+        manner => manner.port_variable(),
+    };
     format!(
         "<dl><dt>command</dt><dd>{}</dd><dt>folder</dt><dd>{}</dd><dt>{}</dt><dd>{}</dd></dl>",
         escape(&run.command),
         escape(&run.working_directory.to_string_lossy()),
-        report.manner.port_variable(),
+        port,
         run.port
     )
 }

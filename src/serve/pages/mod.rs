@@ -13,7 +13,9 @@ mod template;
 
 use std::borrow::Cow;
 
-pub(crate) use self::choose::{Rendering, choose, choose_for_command, choose_for_program};
+pub(crate) use self::choose::{
+    Rendering, choose, choose_for_command, choose_for_fast_cgi, choose_for_program,
+};
 pub(crate) use self::plain::short;
 use crate::exchange::reply::Reply;
 use crate::failure::{Failure, Manner, Side};
