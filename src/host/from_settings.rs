@@ -3,10 +3,10 @@
 
 use super::pool_settings;
 use crate::config::limits::Limits;
-use crate::config::settings::{self, LoadBalancing, LogSettings, Settings};
+use crate::config::settings::{self, LogSettings, Settings};
 use crate::logs::{LogNaming, LogPlan};
-use crate::pool::{Balancing, ErrorStyle, Forwarded, Passing, PoolSettings};
-use crate::tend::{ApplicationPlan, HealthCheck, Readiness, Transport, Wear};
+use crate::pool::{ErrorStyle, Forwarded, Passing, PoolSettings};
+use crate::tend::{ApplicationPlan, Readiness, Transport, Wear};
 
 /// The pool of an application of this name.
 pub(super) fn pool(name: &str, settings: &Settings, limits: &Limits) -> PoolSettings {
@@ -14,11 +14,7 @@ pub(super) fn pool(name: &str, settings: &Settings, limits: &Limits) -> PoolSett
     pool.queue_length = settings.queue_length.unwrap_or(limits.queue_length);
     pool.queue_timeout = settings.queue_timeout.unwrap_or(limits.queue_timeout);
     pool.start_timeout = settings.start_timeout;
-    pool.balancing = match settings.balancing {
-        LoadBalancing::RoundRobin => Balancing::RoundRobin,
-        LoadBalancing::LeastRequests => Balancing::LeastRequests,
-        LoadBalancing::PowerOfTwo => Balancing::PowerOfTwo,
-    };
+    pool.balancing = settings.balancing;
     pool
 }
 
@@ -59,13 +55,7 @@ pub(super) fn look_after(plan: &mut ApplicationPlan, settings: &Settings) {
     if let Some((path, status)) = &settings.ready {
         plan.readiness = Readiness::Answering { path: path.clone(), status: *status };
     }
-    plan.health = settings.health.as_ref().map(|health| HealthCheck {
-        path: health.path.clone(),
-        status: health.status,
-        interval: health.interval,
-        timeout: health.timeout,
-        failures: health.failures,
-    });
+    plan.health.clone_from(&settings.health);
     plan.wear = Wear {
         requests: settings.max_requests,
         age: settings.max_age,

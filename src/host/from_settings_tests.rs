@@ -7,7 +7,7 @@ use super::super::one::OneApplication;
 use crate::config::limits::Limits;
 use crate::config::settings::{Defaults, RecycleMode, resolve_plain};
 use crate::config::source::{Located, Source};
-use crate::pool::{Balancing, ErrorStyle, Forwarded};
+use crate::pool::{ErrorStyle, Forwarded, LoadBalancing};
 use crate::tend::steward::GenerationPlan;
 use crate::tend::{CommandLine, HealthCheck, Readiness, Transport, Wear};
 
@@ -34,7 +34,7 @@ fn planned(words: &[&str], settings: &[(&str, &str)]) -> GenerationPlan {
 fn a_plain_application_that_says_nothing_is_run_as_ever() {
     let plan = planned(&["serve", "x"], &[]);
     assert_eq!((plan.pool.slots, plan.pool.max_concurrent, plan.pool.queue_length), (1, 1024, 11));
-    assert_eq!((plan.pool.balancing, plan.pool.opens_complete), (Balancing::RoundRobin, false));
+    assert_eq!((plan.pool.balancing, plan.pool.opens_complete), (LoadBalancing::RoundRobin, false));
     assert_eq!(plan.pool.start_timeout, Duration::from_secs(12));
     assert_eq!((plan.passing.forwarded, plan.passing.errors), (Forwarded::Address, ErrorStyle::Short));
     assert_eq!((plan.passing.silence, plan.passing.sticky), (None, false));
@@ -80,7 +80,10 @@ fn what_is_set_is_in_the_plan() {
     );
     let pool = &plan.pool;
     assert_eq!((pool.slots, pool.max_concurrent, pool.queue_length), (3, 4, 5));
-    assert_eq!((pool.queue_timeout, pool.balancing), (Duration::from_millis(6), Balancing::LeastRequests));
+    assert_eq!(
+        (pool.queue_timeout, pool.balancing),
+        (Duration::from_millis(6), LoadBalancing::LeastRequests)
+    );
     let passing = &plan.passing;
     assert_eq!((&*passing.queue_time_field, passing.silence), ("X-Queue-Time", Some(Duration::from_secs(7))));
     assert!(passing.sticky);

@@ -42,7 +42,7 @@ use crate::config::limits::Limits;
 use crate::logs::Stream;
 use crate::logs::console::Console;
 use crate::pool::{
-    Application, ApplicationId, Applications, Balancing, Forwarded, Generation, Kind, Passing, Pool,
+    Application, ApplicationId, Applications, Forwarded, Generation, Kind, LoadBalancing, Passing, Pool,
     PoolSettings, Standing,
 };
 use crate::serve::access_log;
@@ -263,7 +263,7 @@ fn pool_settings(name: String, slots: usize, max_concurrent: u32, limits: &Limit
         queue_timeout: limits.queue_timeout,
         start_timeout: limits.start_timeout,
         opens_complete: false,
-        balancing: Balancing::default(),
+        balancing: LoadBalancing::default(),
     }
 }
 

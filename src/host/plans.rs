@@ -128,7 +128,7 @@ mod tests {
     use crate::config::settings::{Defaults, DevErrors, Environment, resolve};
     use crate::config::site::AppLayer;
     use crate::config::source::{Located, Source};
-    use crate::pool::{Balancing, ErrorStyle};
+    use crate::pool::{ErrorStyle, LoadBalancing};
     use crate::tend::Readiness;
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let host: Environment = [("PATH".to_owned(), folder.path().display().to_string())].into();
         let resolved = resolve(&layer, folder.path(), &host, &Defaults::default()).unwrap();
         let plan = generation_plan("app.js", &script, &layer, &resolved, &host, &Limits::default()).unwrap();
-        assert_eq!((plan.pool.balancing, plan.pool.queue_length), (Balancing::PowerOfTwo, 3));
+        assert_eq!((plan.pool.balancing, plan.pool.queue_length), (LoadBalancing::PowerOfTwo, 3));
         assert_eq!(plan.passing.silence, Some(Duration::from_secs(4)));
         assert_eq!(plan.idle_timeout, Some(Duration::from_secs(6)));
         let application = plan.application;

@@ -6,7 +6,6 @@
 //! request that has waited longest if any waits.
 
 mod application;
-mod balancing;
 mod generation;
 pub(crate) mod journal;
 mod lease;
@@ -26,7 +25,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub(crate) use self::application::{Application, ApplicationId, Applications, Kind, Standing};
-pub(crate) use self::balancing::Balancing;
 pub(crate) use self::generation::{ErrorStyle, Forwarded, Generation, Passing, ProgramErrors};
 use self::journal::Journal;
 pub(crate) use self::lease::Lease;
@@ -34,6 +32,7 @@ use self::opening::Opening;
 use self::queue::{Queue, Refused};
 pub(crate) use self::worker::{Worker, WorkerId, WorkerProcess};
 use crate::base::padded::Padded;
+pub(crate) use crate::config::settings::LoadBalancing;
 
 /// What a pool is told once, when it is made.
 #[derive(Debug, Clone)]
@@ -54,7 +53,7 @@ pub(crate) struct PoolSettings {
     /// at its beginning (iisnode 3.2).
     pub(crate) opens_complete: bool,
     /// Which of the workers with room gets a request.
-    pub(crate) balancing: Balancing,
+    pub(crate) balancing: LoadBalancing,
 }
 
 /// Why nobody is ready, and whether waiting helps. Published by the control plane.
@@ -161,12 +160,14 @@ impl Pool {
     fn try_lease(&self) -> Option<Lease> {
         let slots = self.slots.len();
         match self.settings.balancing {
-            Balancing::RoundRobin => select::once_around(self.next_start(), slots, |slot| self.take(slot)),
-            Balancing::LeastRequests => {
+            LoadBalancing::RoundRobin => {
+                select::once_around(self.next_start(), slots, |slot| self.take(slot))
+            }
+            LoadBalancing::LeastRequests => {
                 let start = self.next_start();
                 select::least_busy(start, slots, |slot| self.load(slot), |slot| self.take(slot))
             }
-            Balancing::PowerOfTwo => {
+            LoadBalancing::PowerOfTwo => {
                 select::less_busy_of_two(slots, random::below, |slot| self.load(slot), |slot| self.take(slot))
             }
         }

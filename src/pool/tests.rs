@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Balancing, Lease, NoLease, Outlook, Pool, PoolSettings, Worker};
+use super::{Lease, LoadBalancing, NoLease, Outlook, Pool, PoolSettings, Worker};
 use crate::base::address::Address;
 
 pub(super) fn pool(slots: usize, cap: u32, queue_length: usize) -> Arc<Pool> {
-    balanced(Balancing::default(), slots, cap, queue_length)
+    balanced(LoadBalancing::default(), slots, cap, queue_length)
 }
 
-fn balanced(balancing: Balancing, slots: usize, cap: u32, queue_length: usize) -> Arc<Pool> {
+fn balanced(balancing: LoadBalancing, slots: usize, cap: u32, queue_length: usize) -> Arc<Pool> {
     Pool::new(PoolSettings {
         name: "test".to_owned(),
         slots,
@@ -167,7 +167,8 @@ async fn now<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> 
     .await
 }
 
-const RULES: [Balancing; 3] = [Balancing::RoundRobin, Balancing::LeastRequests, Balancing::PowerOfTwo];
+const RULES: [LoadBalancing; 3] =
+    [LoadBalancing::RoundRobin, LoadBalancing::LeastRequests, LoadBalancing::PowerOfTwo];
 
 fn slot(lease: &Lease) -> usize {
     lease.worker().slot()
@@ -198,7 +199,7 @@ fn whatever_the_rule_overflow_means_that_every_worker_is_full() {
 
 #[test]
 fn with_the_fewest_requests_a_worker_is_next_and_without_load_the_turns_are_those_of_rotation() {
-    let pool = balanced(Balancing::LeastRequests, 4, 10, 0);
+    let pool = balanced(LoadBalancing::LeastRequests, 4, 10, 0);
     (0..4).for_each(|slot| drop(ready(&pool, slot)));
     let order: Vec<usize> = (0..8).map(|_| slot(&pool.try_lease().unwrap())).collect();
     assert_eq!(order, [1, 2, 3, 0, 1, 2, 3, 0]);
@@ -211,7 +212,7 @@ fn with_the_fewest_requests_a_worker_is_next_and_without_load_the_turns_are_thos
 
 #[test]
 fn of_two_workers_the_less_busy_always_has_the_request() {
-    for rule in [Balancing::LeastRequests, Balancing::PowerOfTwo] {
+    for rule in [LoadBalancing::LeastRequests, LoadBalancing::PowerOfTwo] {
         let pool = balanced(rule, 2, 100, 0);
         (0..2).for_each(|slot| drop(ready(&pool, slot)));
         let held: Vec<Lease> = (0..100).map(|_| pool.try_lease().unwrap()).collect();
@@ -223,7 +224,7 @@ fn of_two_workers_the_less_busy_always_has_the_request() {
 /// Two picks differ by definition, so however the dice fall, the busiest worker is at most as busy as one of the others.
 #[test]
 fn the_busiest_worker_is_never_given_more_by_the_power_of_two() {
-    let pool = balanced(Balancing::PowerOfTwo, 8, 1000, 0);
+    let pool = balanced(LoadBalancing::PowerOfTwo, 8, 1000, 0);
     let workers: Vec<_> = (0..8).map(|slot| ready(&pool, slot)).collect();
     let mut held = Vec::new();
     for _ in 0..2000 {

@@ -46,6 +46,7 @@ use self::slots::tend;
 pub(crate) use self::spawn::{CommandLine, CommandNotFound};
 pub(crate) use self::state::Exit;
 pub(crate) use self::upstreams::watch_upstreams;
+pub(crate) use crate::config::settings::HealthCheck;
 use crate::logs::LogPlan;
 
 /// What `PORT` is for a worker.
@@ -126,17 +127,6 @@ pub(crate) enum Readiness {
     Listening,
     /// Besides, a GET of this path is answered with this status.
     Answering { path: String, status: u16 },
-}
-
-/// Looks at a ready worker again and again; one that does not answer hangs, and is replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HealthCheck {
-    pub(crate) path: String,
-    pub(crate) status: u16,
-    pub(crate) interval: Duration,
-    pub(crate) timeout: Duration,
-    /// So many bad answers in a row are too many.
-    pub(crate) failures: u32,
 }
 
 /// After what a worker is replaced by a fresh one.

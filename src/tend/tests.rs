@@ -59,7 +59,7 @@ impl Application {
             queue_timeout: LONG,
             start_timeout: LONG,
             opens_complete: false,
-            balancing: crate::pool::Balancing::default(),
+            balancing: crate::pool::LoadBalancing::default(),
         });
         let console = Console::new(std::io::sink(), std::io::sink(), [false; 2]);
         let house = Arc::new(House::without_keeper(console).unwrap());
@@ -337,7 +337,7 @@ async fn a_server_that_already_runs_is_used_while_it_answers() {
         queue_timeout: LONG,
         start_timeout: LONG,
         opens_complete: false,
-        balancing: crate::pool::Balancing::default(),
+        balancing: crate::pool::LoadBalancing::default(),
     });
     let drain = Drain::new(LONG);
     let mut task = tokio::task::JoinSet::new();

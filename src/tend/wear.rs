@@ -94,7 +94,7 @@ mod tests {
     use super::super::Wear;
     use super::{LONGEST_WAIT, in_words, is_free, spread, worn};
     use crate::base::address::Address;
-    use crate::pool::{Balancing, Pool, PoolSettings, Worker};
+    use crate::pool::{LoadBalancing, Pool, PoolSettings, Worker};
 
     fn pool() -> Arc<Pool> {
         Pool::new(PoolSettings {
@@ -105,7 +105,7 @@ mod tests {
             queue_timeout: Duration::ZERO,
             start_timeout: Duration::ZERO,
             opens_complete: false,
-            balancing: Balancing::default(),
+            balancing: LoadBalancing::default(),
         })
     }
 

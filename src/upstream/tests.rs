@@ -17,7 +17,7 @@ use crate::config::limits::Limits;
 use crate::exchange::h1::H1;
 use crate::exchange::{Client, Exchange, Peer};
 use crate::failure::Failure;
-use crate::pool::{Balancing, Passing, Pool, PoolSettings};
+use crate::pool::{LoadBalancing, Passing, Pool, PoolSettings};
 
 const SILENCE: Duration = Duration::from_secs(1);
 /// Often enough within it, however busy the machine is.
@@ -58,7 +58,7 @@ async fn host(passing: Passing, address: SocketAddr, socket: UnixStream) -> Resu
         queue_timeout: PATIENCE,
         start_timeout: PATIENCE,
         opens_complete: false,
-        balancing: Balancing::default(),
+        balancing: LoadBalancing::default(),
     });
     pool.publish(pool.worker(0, Address::Tcp(address), None));
     let serving = async {

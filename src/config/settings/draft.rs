@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::expansion::unresolved;
 use super::paths::{forward, is_windows_absolute, joined, last_name};
 use super::{
-    DevErrors, HealthSettings, LoadBalancing, LogAccess, LogSettings, RecycleMode, Settings, Transport,
+    DevErrors, HealthCheck, LoadBalancing, LogAccess, LogSettings, RecycleMode, Settings, Transport,
 };
 
 /// One field for each value that has an effect.
@@ -107,7 +107,7 @@ impl Draft {
             queue_time_field: self.queue_time_field,
             request_timeout: seconds(self.request_timeout_s),
             ready: ready.map(|path| (path, status(self.ready_status))),
-            health: health.map(|path| HealthSettings {
+            health: health.map(|path| HealthCheck {
                 path,
                 status: status(self.health_status),
                 interval: Duration::from_secs(self.health_interval_s.into()),

@@ -70,7 +70,7 @@ pub(crate) struct Settings {
     pub(crate) request_timeout: Option<Duration>,
     /// A path and the status it is answered with by a worker that is ready.
     pub(crate) ready: Option<(String, u16)>,
-    pub(crate) health: Option<HealthSettings>,
+    pub(crate) health: Option<HealthCheck>,
     pub(crate) rapid_fails_per_minute: Option<u32>,
     pub(crate) max_requests: Option<u64>,
     pub(crate) max_age: Option<Duration>,
@@ -78,22 +78,26 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: Option<Duration>,
 }
 
-/// How ready workers are looked after.
+/// Looks at a ready worker again and again; one that does not answer hangs, and is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HealthSettings {
+pub(crate) struct HealthCheck {
     pub(crate) path: String,
     pub(crate) status: u16,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
+    /// So many bad answers in a row are too many.
     pub(crate) failures: u32,
 }
 
 /// Which of the workers with room gets a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum LoadBalancing {
+    /// The next in turn.
     #[default]
     RoundRobin,
+    /// The one with the fewest requests in flight; of several the next in turn.
     LeastRequests,
+    /// The less busy of two picked at random.
     PowerOfTwo,
 }
 

@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_bytes_and_the_date_of_a_line_are_put_where_they_belong() {
-        let line = b"::1 - - [00/XXX/0000:00:00:00 +0000] \"GET / HTTP/1.1\" 200  \"-\"".to_vec();
+        let line = b"::1 - - [00/Mon/0000:00:00:00 +0000] \"GET / HTTP/1.1\" 200  \"-\"".to_vec();
         let bytes_at = line.len() - b" \"-\"".len();
         let draft = Draft { line, date_at: 9, bytes_at, begun: Instant::now() };
         let line = String::from_utf8(draft.finish(12_345, &Date::default().text)).unwrap();
