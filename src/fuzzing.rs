@@ -4,12 +4,14 @@
 //! accepts is exactly what `naive` accepts, understood in the same way. The property tests and the replay of the
 //! corpus come through here too.
 
+mod fastcgi;
 mod naive;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+pub use self::fastcgi::{cgi_head, records as fastcgi_records};
 use self::naive::{Head, Size};
 use crate::http1::chunked::{BadChunk, Chunked};
 use crate::http1::fields::Known;

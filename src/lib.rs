@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub(crate) mod exchange;
 pub mod failure;
+pub(crate) mod fastcgi;
 #[doc(hidden)]
 pub mod fuzzing;
 pub(crate) mod handler;

@@ -16,6 +16,8 @@ fn the_corpus_keeps_the_promises() {
     replay(&corpus.join("request_head"), super::request_head);
     replay(&corpus.join("response_head"), super::response_head);
     replay(&corpus.join("chunked"), super::chunked);
+    replay(&corpus.join("fastcgi_records"), super::fastcgi_records);
+    replay(&corpus.join("cgi_head"), super::cgi_head);
 }
 
 fn replay(folder: &Path, target: fn(&[u8])) {
@@ -126,5 +128,38 @@ proptest! {
         super::request_head(&bytes);
         super::response_head(&bytes);
         super::chunked(&bytes);
+    }
+}
+
+fn record() -> impl Strategy<Value = Vec<u8>> {
+    let kind = prop_oneof![6 => select(vec![6_u8, 7]), 1 => select(vec![3_u8, 10, 11, 5, 99])];
+    let request = prop_oneof![20 => Just(1_u8), 1 => select(vec![0_u8, 2])];
+    let content = proptest::collection::vec(any::<u8>(), 0..40);
+    (kind, request, content, any::<u8>()).prop_map(|(kind, request, content, padding)| {
+        let mut record = vec![1, kind, 0, request, 0, content.len() as u8, padding % 9, 0];
+        record.extend(content);
+        record.extend(std::iter::repeat_n(0, usize::from(padding % 9)));
+        record
+    })
+}
+
+proptest! {
+    #[test]
+    fn records_of_programs_keep_the_promises(
+        records in proptest::collection::vec(record(), 0..8),
+        status in 0_u8..6,
+        rest in proptest::collection::vec(any::<u8>(), 0..12),
+    ) {
+        let end = [1, 3, 0, 1, 0, 8, 2, 0, 0, 0, 0, 7, status, 0, 0, 0, 0, 0];
+        super::fastcgi_records(&[records.concat(), end.to_vec(), rest].concat());
+    }
+
+    #[test]
+    fn heads_of_programs_keep_the_promises(
+        lines in proptest::collection::vec((field(), line_end()), 0..6),
+        status in mostly(&["Status: 200", "Content-Type: a/b", "Location: /x"], &["Status: 20", "HTTP/1.1 200", " x"]),
+    ) {
+        let lines: String = lines.into_iter().map(|(line, _)| line).collect();
+        super::cgi_head(format!("{lines}{status}\n\nbody").as_bytes());
     }
 }
