@@ -33,7 +33,7 @@ pub(crate) enum DetectError {
     #[error("there is no {}", _0.display())]
     Missing(PathBuf),
     #[error(
-        "nothing to run in {}: looked for web.config, Procfile, package.json (its `start` script or `main`), server.js, app.js and index.js; \
+        "nothing to run in {}: looked for web.config, fcgiext.ini, Procfile, package.json (its `start` script or `main`), server.js, app.js, index.js and index.php; \
          --exec COMMAND runs any program",
         _0.display()
     )]
@@ -73,15 +73,19 @@ pub(crate) fn is_application(path: &Path) -> bool {
     !is_site(path) && !matches!(find(path), Err(DetectError::Nothing(_) | DetectError::Missing(_)))
 }
 
-/// Whether a folder is a site as IIS hosts them: a `web.config` says so, in it, or below it where nothing else does.
+/// Whether a folder is a site as IIS hosts them: a `web.config` says so, in it, or below it where nothing else does, or a
+/// `fcgiext.ini` of older ones; or, where nothing else is, an `index.php`.
 pub(crate) fn is_site(path: &Path) -> bool {
-    has_web_config(path)
-        || (path.is_dir() && find(path).is_err() && folders(path).any(|below| has_web_config(&below)))
+    let has_one_below = || folders(path).any(|below| has(&below, "web.config"));
+    has(path, "web.config")
+        || has(path, "fcgiext.ini")
+        || (path.is_dir() && find(path).is_err() && (has(path, "index.php") || has_one_below()))
 }
 
-fn has_web_config(folder: &Path) -> bool {
+/// Whether a folder has a file of this name, in any case.
+fn has(folder: &Path, name: &str) -> bool {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.file_name().eq_ignore_ascii_case("web.config"))
+    entries.into_iter().any(|entry| entry.file_name().eq_ignore_ascii_case(name))
 }
 
 fn folders(path: &Path) -> impl Iterator<Item = PathBuf> {
@@ -275,9 +279,9 @@ mod tests {
 
     #[test]
     fn an_empty_folder_and_a_broken_package_are_told_apart() {
-        assert!(
-            found(&[]).starts_with("nothing to run in DIR: looked for web.config, Procfile, package.json")
-        );
+        assert!(found(&[]).starts_with(
+            "nothing to run in DIR: looked for web.config, fcgiext.ini, Procfile, package.json"
+        ));
         let broken = found(&[("package.json", "{"), ("server.js", "")]);
         assert!(
             broken.starts_with("DIR/package.json cannot be read: EOF") && broken.contains("line 1"),
@@ -355,6 +359,8 @@ mod tests {
             (&["index.html"], false),
             (&["app.js"], true),
             (&["app.js", "Web.config"], false),
+            (&["app.js", "index.php"], true),
+            (&["index.php"], false),
             (&["Procfile"], true),
             (&["package.json"], true),
         ] {

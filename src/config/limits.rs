@@ -24,6 +24,8 @@ pub struct Limits {
     pub queue_length: usize,
     pub queue_timeout: Duration,
     pub start_timeout: Duration,
+    /// Of all requests together.
+    pub spooled_bytes: u64,
     pub grace: Duration,
 }
 
@@ -148,6 +150,14 @@ pub const LIMITS: &[Limit] = &[
         set: |limits, value| limits.start_timeout = ms(value),
     },
     Limit {
+        name: "spooledBytes",
+        default: "1024MiB",
+        allowed: Allowed::Bytes(1 << 20, 1 << 36),
+        doc: "Bodies that are kept for FastCGI programs, and their responses for slow clients, in memory and in files, \
+              all together. Beyond it requests with a body get 503, and programs wait for their clients.",
+        set: |limits, value| limits.spooled_bytes = value,
+    },
+    Limit {
         name: "grace",
         default: "30s",
         allowed: Allowed::Time(ms(0), HOUR),
@@ -186,6 +196,7 @@ impl Default for Limits {
             queue_length: 0,
             queue_timeout: Duration::ZERO,
             start_timeout: Duration::ZERO,
+            spooled_bytes: 0,
             grace: Duration::ZERO,
         };
         for limit in LIMITS {

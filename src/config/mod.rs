@@ -2,6 +2,7 @@
 //! process.
 
 pub(crate) mod detect;
+pub(crate) mod fastcgi;
 pub(crate) mod host_file;
 
 pub mod limits;

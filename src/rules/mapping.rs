@@ -23,6 +23,16 @@ impl Module {
     pub(crate) fn is_program(&self) -> bool {
         matches!(self, Module::HttpPlatform | Module::AspNetCore)
     }
+
+    /// Whether the rewritten URL is what it is told; iisnode's scripts get the one that the client sent.
+    pub(crate) fn gets_rewritten_target(&self) -> bool {
+        self.is_program() || *self == Module::FastCgi
+    }
+
+    /// Whether `resourceType` decides about its rows.
+    fn asks_for_resource(&self) -> bool {
+        self.is_program() || *self == Module::FastCgi
+    }
 }
 
 /// What must be on the disk at a path for a mapping to have it: `resourceType`.
@@ -49,7 +59,8 @@ pub(crate) struct Mapped {
     pub(crate) processor: Option<Box<str>>,
     /// The directory whose configuration declares it, relative to the root of the site.
     pub(crate) base: Box<str>,
-    /// Asked of programs, and of files where a program comes after them. Scripts need a file whatever it says.
+    /// Asked of programs and FastCGI, and of files where one of them comes after. iisnode's scripts need a file whatever it
+    /// says.
     pub(crate) resource: Resource,
 }
 
@@ -65,32 +76,68 @@ impl Mapping {
         self.first(method, kind, |mapped| mapped.covers(script))
     }
 
-    /// The program that serves a URL at whose path `kind` is, if no mapping before it does.
-    pub(crate) fn program(&self, path: &SitePath, method: &str, kind: Option<Kind>) -> Option<&Mapped> {
-        self.first(method, kind, |mapped| mapped.covers_url(path)).filter(|mapped| mapped.module.is_program())
+    /// The first handler that would serve `script`, a file, for another method.
+    pub(crate) fn of_other_verbs(&self, script: &str, method: &str) -> Option<&Mapped> {
+        let mut mapped = self.mapped.iter();
+        mapped.find(|mapped| {
+            mapped.module != Module::Static
+                && mapped.covers(script)
+                && mapped.suits(Some(Kind::File))
+                && !mapped.takes(method)
+        })
     }
 
-    /// The program that serves a URL whatever is on the disk: no mapping before it could have a script along the path.
+    /// What serves a whole URL at whose path `kind` is, if no mapping before it does: a program, or FastCGI for all paths.
+    pub(crate) fn program(&self, path: &SitePath, method: &str, kind: Option<Kind>) -> Option<&Mapped> {
+        self.first(method, kind, |mapped| mapped.covers_url(path)).filter(|mapped| mapped.takes_urls())
+    }
+
+    /// What serves a whole URL whatever is on the disk: no mapping before it could have a script along the path.
     pub(crate) fn program_at_once(&self, path: &SitePath, method: &str) -> Option<&Mapped> {
         let mut mapped = self.mapped.iter().filter(|mapped| mapped.takes(method));
         let first = mapped.find(|mapped| mapped.covers_url(path) || mapped.may_cover_part(path.as_str()))?;
-        let is_certain = first.resource == Resource::Unspecified && first.module.is_program();
+        let is_certain = first.resource == Resource::Unspecified && first.takes_urls();
         (is_certain && first.covers_url(path)).then_some(first)
     }
 
     fn first(&self, method: &str, kind: Option<Kind>, covers: impl Fn(&Mapped) -> bool) -> Option<&Mapped> {
         let mut mapped = self.mapped.iter().filter(|mapped| mapped.takes(method) && covers(mapped));
-        let first = mapped.find(|mapped| !mapped.module.is_program() || mapped.suits(kind))?;
+        let first = mapped.find(|mapped| !mapped.module.asks_for_resource() || mapped.suits(kind))?;
         if first.module == Module::Static && !first.suits(kind) {
             // Files first, and what is none of them to a program: the row that comes next has it.
             let next = mapped.find(|mapped| mapped.suits(kind));
-            return Some(next.filter(|next| next.module.is_program()).unwrap_or(first));
+            return Some(next.filter(|next| next.module.asks_for_resource()).unwrap_or(first));
         }
         Some(first)
     }
 }
 
 impl Mapped {
+    /// Whether it is FastCGI for all paths of a folder, so that there is no script in a URL.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        self.module == Module::FastCgi && (&*self.path == "*" || self.path.ends_with("/*"))
+    }
+
+    /// Whether it serves URLs as they are, and not scripts along them.
+    pub(crate) fn takes_urls(&self) -> bool {
+        self.module.is_program() || self.is_wildcard()
+    }
+
+    /// What is the script of a path that it takes as a whole, and what follows that with its slash. For FastCGI, the script
+    /// is the folder whose paths it has: WSGI and its kind look for the rest in `PATH_INFO`.
+    pub(crate) fn divided(&self, path: &str) -> (String, String) {
+        if !self.is_wildcard() {
+            return (path.to_owned(), String::new());
+        }
+        let own = self.path.trim_end_matches('*').trim_matches('/');
+        let depth =
+            [&*self.base, own].into_iter().flat_map(|part| part.split('/')).filter(|name| !name.is_empty());
+        let names = || path.split('/').filter(|name| !name.is_empty());
+        let script: Vec<&str> = depth.zip(names()).map(|(_, name)| name).collect();
+        let rest: Vec<&str> = names().skip(script.len()).collect();
+        (script.join("/"), format!("/{}", rest.join("/")))
+    }
+
     /// Whether the pattern matches: without `/` the last name at any depth below `base`, with `/` all that follows `base`.
     pub(crate) fn covers(&self, script: &str) -> bool {
         let Some(relative) = below(script, &self.base) else { return false };

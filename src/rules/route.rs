@@ -10,7 +10,7 @@ use super::disk::{Disk, Kind};
 use super::encode::{encode, encode_query};
 use super::facts::Facts;
 use super::filter::Refusal;
-use super::mapping::{Mapped, Module};
+use super::mapping::{Mapped, Mapping, Module};
 use super::path::{BadPath, SitePath};
 use super::policy::{Policy, Tree};
 use super::rewrite::{Outcome, Step, Subject};
@@ -31,7 +31,8 @@ pub(crate) enum Decision {
     File {
         path: String,
     },
-    /// The script of a handler; for a program, the path.
+    /// The script of a handler; for a program, the path. FastCGI that has all paths of a folder has that folder for a
+    /// script, which may be empty.
     Script {
         script: String,
         path_info: String,
@@ -103,7 +104,7 @@ pub(crate) fn decide(
         Ok((path, query)) => {
             let decision = place(&mut route, policies, &path, &query, asked.method, disk);
             if let (true, Decision::Script { mapped, .. }) = (route.rewritten, &decision)
-                && mapped.module.is_program()
+                && mapped.module.gets_rewritten_target()
             {
                 let query =
                     if query.is_empty() { String::new() } else { format!("?{}", encode_query(&query)) };
@@ -133,12 +134,10 @@ fn pass(
         return Err(Decision::Broken(why.clone()));
     }
     let url_bytes = asked.target.len() - query.len().min(asked.target.len());
-    policy
-        .filter
-        .admit_request(asked.method, asked.content_length, url_bytes, query.len())
-        .and_then(|()| policy.filter.admit_path(path))
-        .map_err(Decision::Refuse)?;
-    route.is_repeatable = policy.rewrite.needs_only_the_url();
+    let admitted = policy.filter.admit_request(asked.method, asked.content_length, url_bytes, query.len());
+    // The next request for the URL may have a smaller body.
+    route.is_repeatable = admitted.is_ok() && policy.rewrite.needs_only_the_url();
+    admitted.and_then(|()| policy.filter.admit_path(path)).map_err(Decision::Refuse)?;
     let original = String::from_utf8_lossy(path_and_query(asked.target));
     let subject = Subject { path, query, original: &original };
     let outcome = match witness {
@@ -198,22 +197,27 @@ fn place(
             Kind::Directory => directory(route, policies, path, query, found, method, disk),
         };
     }
-    if let Some((script, path_info)) = script_before(path, disk) {
+    let (before, nothing_from) = script_before(path, disk);
+    if let Some((script, path_info)) = before {
         let policy = route.policy.clone();
         let decision = serve(route, policies, script, path_info, method, disk);
         if !matches!(decision, Decision::File { .. }) {
             return decision;
         }
-        if let Some(program) = policy.mapping.program(path, method, None) {
+        // A file on the way that is no script of FastCGI must not become one by what follows it.
+        let program = policy.mapping.program(path, method, None);
+        if let Some(program) = program.filter(|program| program.module.is_program()) {
             let decision = run(program, path);
             route.policy = policy;
             return decision;
         }
+    } else if let Some(decision) = unseen_script(mapping, path, method, nothing_from) {
+        return decision;
     } else if let Some(program) = mapping.program(path, method, None) {
         return run(program, path);
     } else if let Some(mapped) = mapping.pick(path.as_str(), method, None) {
         // What runs scripts needs one; what stands in front of a server of its own does not.
-        if !matches!(mapped.module, Module::Iisnode | Module::Static) {
+        if !matches!(mapped.module, Module::Iisnode | Module::FastCgi | Module::Static) {
             let mapped = Box::new(mapped.clone());
             return Decision::Script { script: path.as_str().to_owned(), path_info: String::new(), mapped };
         }
@@ -223,9 +227,41 @@ fn place(
 
 /// A program gets the request as it is.
 fn run(program: &Mapped, path: &SitePath) -> Decision {
-    let script = path.as_str().to_owned();
-    Decision::Script { script, path_info: String::new(), mapped: Box::new(program.clone()) }
+    let (script, mut path_info) = program.divided(path.as_str());
+    match path_info.len() {
+        2.. if path.ends_in_slash() => path_info.push('/'),
+        // The folder itself, without a slash.
+        1 if !path.ends_in_slash() && !script.is_empty() => path_info.clear(),
+        _ => {}
+    }
+    Decision::Script { script, path_info, mapped: Box::new(program.clone()) }
 }
+
+/// A script of FastCGI that is not on the disk, along a path of which nothing is there after its first `nothing_from`
+/// bytes: the shortest that has a row for what need not exist.
+fn unseen_script(mapping: &Mapping, path: &SitePath, method: &str, nothing_from: usize) -> Option<Decision> {
+    if !mapping.mapped.iter().any(|mapped| mapped.module == Module::FastCgi) {
+        return None;
+    }
+    let text = path.as_str();
+    let slashes = text.match_indices('/').map(|(at, _)| at).filter(|at| *at > nothing_from);
+    let ends = slashes.take(MOST_UNSEEN).chain([text.len()]);
+    ends.into_iter().find_map(|end| {
+        let (script, rest) = text.split_at_checked(end)?;
+        let mapped = mapping.pick(script, method, None)?;
+        if mapped.module != Module::FastCgi || mapped.is_wildcard() {
+            return None;
+        }
+        let slash = if path.ends_in_slash() { "/" } else { "" };
+        let (script, path_info) = (script.to_owned(), format!("{rest}{slash}"));
+        Some(Decision::Script { script, path_info, mapped: Box::new(mapped.clone()) })
+    })
+}
+
+/// Nobody's virtual scripts lie deeper below what exists; each name costs a look through all rows.
+const MOST_UNSEEN: usize = 32;
+
+const PHP_INDEX: &str = "index.php";
 
 fn directory(
     route: &mut Route,
@@ -251,6 +287,14 @@ fn directory(
             if let Some((Kind::File, document)) = disk.find(&document) {
                 return serve(route, policies, document, String::new(), method, disk);
             }
+        }
+        // IIS is told of this name when PHP is installed, which no web.config says.
+        let index = if found.is_empty() { PHP_INDEX.to_owned() } else { format!("{found}/{PHP_INDEX}") };
+        let row = route.policy.mapping.pick(&index, method, Some(Kind::File));
+        if row.is_some_and(|row| row.module == Module::FastCgi && !row.is_wildcard())
+            && let Some((Kind::File, document)) = disk.find(&index)
+        {
+            return serve(route, policies, document, String::new(), method, disk);
         }
     }
     if let Some(mapped) = route.policy.mapping.pick(&found, method, Some(Kind::Directory))
@@ -301,6 +345,10 @@ fn serve(
             path_info: String::new(),
             mapped: Box::new(mapped.clone()),
         },
+        Some(mapped) if mapped.is_wildcard() => {
+            let (script, path_info) = mapped.divided(&format!("{file}{path_info}"));
+            Decision::Script { script, path_info, mapped: Box::new(mapped.clone()) }
+        }
         Some(mapped) if mapped.module != Module::Static => {
             Decision::Script { script: file, path_info, mapped: Box::new(mapped.clone()) }
         }
@@ -308,22 +356,23 @@ fn serve(
     }
 }
 
-/// The longest beginning of the path that is a file, and the rest of it with its slash.
-fn script_before(path: &SitePath, disk: &dyn Disk) -> Option<(String, String)> {
+/// The beginning of the path that is a file, and the rest of it with its slash; and how much of the path is there.
+fn script_before(path: &SitePath, disk: &dyn Disk) -> (Option<(String, String)>, usize) {
     let text = path.as_str();
+    let mut there = 0;
     let ends = text.match_indices('/').map(|(at, _)| at).chain(path.ends_in_slash().then_some(text.len()));
     for end in ends {
         match disk.find(&text[..end]) {
-            Some((Kind::Directory, _)) => {}
+            Some((Kind::Directory, _)) => there = end,
             Some((Kind::File, script)) => {
                 let slash = if path.ends_in_slash() && end < text.len() { "/" } else { "" };
                 let rest = if end < text.len() { &text[end..] } else { "/" };
-                return Some((script, format!("{rest}{slash}")));
+                return (Some((script, format!("{rest}{slash}"))), end);
             }
-            None => return None,
+            None => break,
         }
     }
-    None
+    (None, there)
 }
 
 /// The path and query of a target that may be a whole URL.

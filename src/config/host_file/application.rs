@@ -54,7 +54,7 @@ impl Walk {
     }
 
     /// The words of a command, in a list or in one text.
-    fn command(&mut self, value: Value) -> Option<Located<Vec<String>>> {
+    pub(super) fn command(&mut self, value: Value) -> Option<Located<Vec<String>>> {
         let words = match value {
             list @ Value::Sequence(_) => {
                 let mut words = Vec::new();
@@ -81,7 +81,7 @@ impl Walk {
         Some(Located::new(words, self.here()))
     }
 
-    fn variables(&mut self, value: Value) -> Vec<(String, Located<String>)> {
+    pub(super) fn variables(&mut self, value: Value) -> Vec<(String, Located<String>)> {
         let mut variables = Vec::new();
         let Some(mapping) = self.mapping(value, "variables, each with its value") else { return variables };
         self.each(mapping, |walk, name, value| {

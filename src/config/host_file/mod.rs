@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::fastcgi::outside::{Outside, PoolEntry, ProgramEntry};
 use super::limits::Limits;
 use super::settings::Defaults;
 use super::source::{Located, Note, Source};
@@ -14,8 +15,10 @@ use crate::base::address::Address;
 use crate::rules::bindings::HostPattern;
 
 mod application;
+mod fast_cgi;
 mod places;
 mod reader;
+mod server_config;
 
 /// What an ostler.yml says. What it does not say is empty, and the limits have their defaults.
 #[derive(Debug, Clone)]
@@ -33,12 +36,26 @@ pub(crate) struct HostFile {
     pub(crate) limits: Limits,
     /// A path, absolute if the file's is, or `-` for stdout.
     pub(crate) access_log: Option<Located<PathBuf>>,
+    /// What stands in for programs of Windows.
+    pub(crate) programs: Vec<ProgramEntry>,
+    /// FastCGI pools of every site.
+    pub(crate) fast_cgi: Vec<PoolEntry>,
+    /// A `fcgiext.ini` for every site. Absolute if the file's path is.
+    pub(crate) ini_file: Option<Located<PathBuf>>,
+    /// Absolute: this file, if it is an `applicationHost.config`.
+    pub(crate) server_file: Option<PathBuf>,
     /// Of the data plane; 0 means one for each core.
     pub(crate) threads: Option<Located<usize>>,
+    /// What is to be said about it that keeps nothing from running.
+    pub(crate) notes: Vec<Note>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct SiteEntry {
+    /// By which a `fcgiext.ini` and programs know it: its `id` on IIS, else its position, 1 first.
+    pub(crate) id: u32,
+    /// Of a site of IIS.
+    pub(crate) name: Option<Box<str>>,
     /// Absolute if the file's path is.
     pub(crate) root: Located<PathBuf>,
     /// At least one; no pattern stands at two sites.
@@ -47,6 +64,9 @@ pub(crate) struct SiteEntry {
     pub(crate) settings: Vec<(Box<str>, Located<String>)>,
     /// What serves all of it, instead of what its folder says.
     pub(crate) application: Option<ApplicationEntry>,
+    /// FastCGI pools, in place of those of every site with the same key.
+    pub(crate) fast_cgi: Vec<PoolEntry>,
+    pub(crate) ini_file: Option<Located<PathBuf>>,
 }
 
 /// A program to run, and what is set for it.
@@ -62,10 +82,47 @@ pub(crate) struct ApplicationEntry {
 }
 
 impl HostFile {
+    /// One that says nothing.
+    fn empty(folder: &Path) -> HostFile {
+        HostFile {
+            folder: reader::or_here(folder).to_owned(),
+            listen: Vec::new(),
+            sites: Vec::new(),
+            application: None,
+            defaults: Vec::new(),
+            lock: Vec::new(),
+            limits: Limits::default(),
+            access_log: None,
+            programs: Vec::new(),
+            fast_cgi: Vec::new(),
+            ini_file: None,
+            server_file: None,
+            threads: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// What this file says to the applications of `site`.
     pub(crate) fn defaults_for(&self, site: &SiteEntry) -> Defaults {
         let settings = self.defaults.iter().chain(&site.settings).cloned().collect();
         Defaults { settings, lock: self.lock.clone() }
+    }
+
+    /// What this file says of FastCGI to a site; to its own folder if it names none.
+    pub(crate) fn outside_of(&self, site: Option<&SiteEntry>) -> Outside {
+        let own = site.map_or(&[][..], |site| site.fast_cgi.as_slice());
+        let is_own = |pool: &PoolEntry| own.iter().any(|own| own.key.value == pool.key.value);
+        let shared = self.fast_cgi.iter().filter(|pool| !is_own(pool));
+        let ini_file = site.and_then(|site| site.ini_file.clone());
+        Outside {
+            site: site.map_or(1, |site| site.id),
+            site_name: site.and_then(|site| site.name.clone()),
+            programs: self.programs.clone(),
+            pools: own.iter().chain(shared).cloned().collect(),
+            ini_file: ini_file.or_else(|| self.ini_file.clone()),
+            server_file: self.server_file.clone(),
+            ..Outside::default()
+        }
     }
 
     /// What this file says to the applications of its own folder, if it names no sites.
@@ -90,7 +147,7 @@ pub(crate) fn load(path: &Path) -> Result<HostFile, Vec<Note>> {
         return Err(unreadable("it is larger than 1 MiB".to_owned()));
     }
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
-    reader::read(&text, path)
+    if server_config::is_xml(&text) { server_config::read(&text, path) } else { reader::read(&text, path) }
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -16,9 +16,23 @@ use crate::config::settings::check;
 use crate::config::source::{Located, Note, Source};
 use crate::rules::bindings::HostPattern;
 
-pub(super) const KEYS: &[&str] =
-    &["listen", "sites", "application", "defaults", "lock", "limits", "accessLog", "threads"];
-pub(super) const SITE_KEYS: &[&str] = &["root", "host", "application", "settings"];
+pub(super) const KEYS: &[&str] = &[
+    "listen",
+    "sites",
+    "application",
+    "defaults",
+    "lock",
+    "limits",
+    "accessLog",
+    "threads",
+    "programs",
+    "fastCgi",
+    "fcgiext",
+];
+pub(super) const SITE_KEYS: &[&str] = &["root", "host", "application", "settings", "fastCgi", "fcgiext"];
+
+/// For those who write paths of Windows.
+pub(super) const SINGLE_QUOTES: &str = r"in double quotes a backslash begins an escape; a path of Windows belongs in single quotes, as 'C:\PHP\php-cgi.exe'";
 
 /// More threads, listeners or sites than anyone has.
 const MOST_THREADS: u64 = 1024;
@@ -49,17 +63,7 @@ pub(super) struct Walk {
 
 impl Walk {
     fn host_file(&mut self, tree: Value, folder: &Path) -> HostFile {
-        let mut host_file = HostFile {
-            folder: or_here(folder).to_owned(),
-            listen: Vec::new(),
-            sites: Vec::new(),
-            application: None,
-            defaults: Vec::new(),
-            lock: Vec::new(),
-            limits: Limits::default(),
-            access_log: None,
-            threads: None,
-        };
+        let mut host_file = HostFile::empty(folder);
         let Some(mapping) = self.mapping(tree, "keys with values") else { return host_file };
         let mut application_place = None;
         self.each(mapping, |walk, key, value| {
@@ -75,6 +79,9 @@ impl Walk {
                 "limits" => walk.limits(value, &mut host_file.limits),
                 "accessLog" => host_file.access_log = walk.access_log(value, folder),
                 "threads" => host_file.threads = walk.threads(value),
+                "programs" => host_file.programs = walk.programs(value, &whole(folder)),
+                "fastCgi" => host_file.fast_cgi = walk.pools(value, &whole(folder)),
+                "fcgiext" => host_file.ini_file = walk.ini_file(value, &whole(folder)),
                 _ => walk.unknown(key, KEYS),
             };
         });
@@ -117,8 +124,9 @@ impl Walk {
             return sites;
         }
         self.items(value, |walk, item| {
+            let position = walk.at.last().and_then(|index| index.parse::<u32>().ok()).unwrap_or_default();
             if let Some(site) = walk.site(item, folder, &sites) {
-                sites.push(site);
+                sites.push(SiteEntry { id: position + 1, ..site });
             }
         });
         sites
@@ -129,7 +137,7 @@ impl Walk {
         let mapping =
             self.mapping(value, "a site: `root` or `application`, and perhaps `host` and `settings`")?;
         let (mut root, mut hosts, mut settings, mut said_root) = (None, Vec::new(), Vec::new(), false);
-        let mut application = None;
+        let (mut application, mut fast_cgi, mut ini_file) = (None, Vec::new(), None);
         self.each(mapping, |walk, key, value| match key {
             "root" => {
                 said_root = true;
@@ -138,6 +146,8 @@ impl Walk {
             }
             "host" => hosts = walk.hosts(value, others),
             "settings" => settings = walk.settings(value),
+            "fastCgi" => fast_cgi = walk.pools(value, &whole(folder)),
+            "fcgiext" => ini_file = walk.ini_file(value, &whole(folder)),
             // Its paths start at the root, which may stand below it.
             "application" => application = Some((walk.at.clone(), value)),
             _ => walk.unknown(key, SITE_KEYS),
@@ -162,7 +172,7 @@ impl Walk {
                 note.with_help("`root` is the folder that holds the site; an `application` needs none"),
             );
         }
-        Some(SiteEntry { root: root?, hosts, settings, application })
+        Some(SiteEntry { id: 1, name: None, root: root?, hosts, settings, application, fast_cgi, ini_file })
     }
 
     fn hosts(&mut self, value: Value, others: &[SiteEntry]) -> Vec<Located<HostPattern>> {
@@ -359,12 +369,21 @@ impl Walk {
         }
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).max(1);
         let place = error.location().map_or((1, 1), |at| (number(at.line()), number(at.column())));
-        vec![Note::error(self.source(place), format!("this is not YAML: {text}"))]
+        let note = Note::error(self.source(place), format!("this is not YAML: {text}"));
+        // What a `\P` or `\x` within quotes is called.
+        let is_escape = ["escape character", "hexadecimal"].iter().any(|word| text.contains(word));
+        vec![if is_escape { note.with_help(SINGLE_QUOTES) } else { note }]
     }
 }
 
+/// A folder from the root of the file system on: programs are started elsewhere, and files looked at from there.
+fn whole(folder: &Path) -> PathBuf {
+    let folder = or_here(folder);
+    folder.canonicalize().or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned())
+}
+
 /// The folder of a file that was named without one.
-fn or_here(folder: &Path) -> &Path {
+pub(super) fn or_here(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn below_logs(path: &str) -> Option<String> {
 }
 
 /// A path for this system where one of Azure's begins the text.
-pub(super) fn here(path: &str, site_root: &Path) -> Option<PathBuf> {
+pub(in crate::config) fn here(path: &str, site_root: &Path) -> Option<PathBuf> {
     below_site(path).map(|rest| joined(site_root, &rest))
 }
 

@@ -7,7 +7,7 @@
 
 mod asp_net_core;
 mod attributes;
-mod azure;
+pub(in crate::config) mod azure;
 mod command;
 #[cfg(test)]
 mod command_tests;

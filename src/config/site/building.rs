@@ -12,6 +12,7 @@ use super::AppLayer;
 use super::programs::{self, Gathered};
 use super::read::Piece;
 use super::state::{State, directory_of};
+use crate::config::fastcgi::outside::Outside;
 use crate::config::source::Note;
 use crate::rules::policy::{Policy, Tree};
 
@@ -36,8 +37,8 @@ impl Folder {
 }
 
 impl Building {
-    pub(super) fn new(root: &Path) -> Building {
-        let own = State::of_nobody(root);
+    pub(super) fn new(root: &Path, outside: Outside) -> Building {
+        let own = State::of_nobody(root, outside);
         Building {
             policies: Tree::new(Arc::new(own.policy())),
             layers: Tree::new(own.layer.clone()),

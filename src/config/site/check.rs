@@ -32,11 +32,6 @@ pub(super) fn check(
             findings.warn(&element.source, format!("`{}` {what}", shape.name));
             return false;
         }
-        Kind::Later => {
-            let what = format!("`{}` is not served yet", shape.name);
-            findings.warn_once("later", &element.source, &what);
-            return false;
-        }
         Kind::Open | Kind::Program | Kind::Group | Kind::Section | Kind::Part | Kind::Item(_) => {}
     }
     let good = matches!(shape.kind, Kind::Open | Kind::Program) || attributes(element, shape, findings);

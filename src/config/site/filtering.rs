@@ -6,7 +6,7 @@ use crate::config::xml::Element;
 use crate::rules::filter::Filter;
 
 /// Hidden whatever a site says.
-const ALWAYS_HIDDEN: [&str; 2] = ["web.config", "iisnode.yml"];
+const ALWAYS_HIDDEN: [&str; 3] = ["web.config", "iisnode.yml", "fcgiext.ini"];
 
 /// Hides what is never served.
 pub(super) fn seal(filter: &mut Filter, overrides: Option<&str>) {

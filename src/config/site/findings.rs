@@ -1,9 +1,5 @@
 //! What is said about one piece of configuration, and what must not run because of it.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
-use std::rc::Rc;
-
 use crate::config::source::{Level, Note, Source};
 
 /// Notes on the pieces of one file that hold for one path.
@@ -14,8 +10,6 @@ pub(super) struct Findings {
     pub(super) application: Vec<Note>,
     /// The first error that concerns everything.
     pub(super) broken: Option<Note>,
-    /// What is said only once per file and has been said; all pieces of a file have the same.
-    pub(super) said: Rc<RefCell<HashSet<&'static str>>>,
     /// What is found now concerns applications only.
     pub(super) about_applications: bool,
     /// An element that is not known is an error here.
@@ -29,12 +23,6 @@ impl Findings {
 
     pub(super) fn error(&mut self, source: &Source, what: impl Into<String>, help: impl Into<String>) {
         self.push(Note::error(source.clone(), what).with_help(help));
-    }
-
-    pub(super) fn warn_once(&mut self, key: &'static str, source: &Source, what: &str) {
-        if self.said.borrow_mut().insert(key) {
-            self.warn(source, what);
-        }
     }
 
     pub(super) fn push(&mut self, note: Note) {

@@ -8,6 +8,9 @@ mod collection;
 mod corpus;
 mod errors;
 mod external;
+mod fast_cgi;
+#[cfg(test)]
+mod fast_cgi_tests;
 mod file;
 mod filtering;
 mod findings;
@@ -18,6 +21,7 @@ mod programs_tests;
 mod read;
 mod rewrite;
 mod schema;
+mod server;
 mod serving;
 mod state;
 #[cfg(test)]
@@ -26,7 +30,9 @@ mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::fastcgi::outside::Outside;
 use super::source::{Located, Note, Source};
 use crate::rules::mapping::Mapped;
 use crate::rules::policy::{Policy, Tree};
@@ -44,7 +50,8 @@ pub(crate) struct SiteConfig {
     pub(crate) layers: Tree<AppLayer>,
     /// In the order of files and lines.
     pub(crate) notes: Vec<Note>,
-    /// Every configuration file that was read, absolute; a change of one of them calls for loading again.
+    /// Every configuration file that was read, or would be if it were there, absolute; a change of one of them calls for
+    /// loading again.
     pub(crate) files: Vec<PathBuf>,
     /// Every directory that was looked into for a `web.config`, absolute.
     pub(crate) directories: Vec<PathBuf>,
@@ -67,6 +74,12 @@ pub(crate) struct AppLayer {
     pub(crate) http_platform: Option<Section>,
     /// `system.webServer/aspNetCore`, of the nearest directory that has one.
     pub(crate) asp_net_core: Option<Section>,
+    /// `system.webServer/fastCgi/application`, inherited ones included.
+    pub(crate) fast_cgi: Vec<FastCgiElement>,
+    /// Every `scriptProcessor` of a FastCGI handler that was declared, with its place.
+    pub(crate) processors: Vec<Located<String>>,
+    /// What is said of FastCGI elsewhere; the same for the whole site.
+    pub(crate) fast_cgi_outside: Arc<Outside>,
     /// Errors that keep applications of this directory from running.
     pub(crate) errors: Vec<Note>,
 }
@@ -98,22 +111,45 @@ impl Section {
     }
 }
 
+/// One `fastCgi/application`, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FastCgiElement {
+    pub(crate) source: Source,
+    /// Whom it concerns, relative to the root of the site, in lower case.
+    pub(crate) target: Box<str>,
+    pub(crate) attributes: Vec<(Box<str>, Located<String>)>,
+    /// `environmentVariables`: names and values.
+    pub(crate) variables: Vec<(Located<String>, Located<String>)>,
+}
+
 /// Reads the whole site. Never fails: what is wrong is in the notes, and in [`Policy::broken`] and [`AppLayer::errors`]
 /// of the directories concerned.
+#[cfg(test)]
 pub(crate) fn load(root: &Path) -> SiteConfig {
+    load_within(root, &Outside::default())
+}
+
+/// The same for a site of a host that says something of FastCGI itself.
+pub(crate) fn load_within(root: &Path, outside: &Outside) -> SiteConfig {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let found = walk(&root, Bounds::default());
     let mut notes = found.notes;
     let mut files: Vec<PathBuf> = Vec::new();
+    let outside = fast_cgi::outside(&root, outside, &mut files, &mut notes);
     // By path in lower case, so that what is above comes before what is below.
     let mut targets: BTreeMap<String, Vec<Piece>> = BTreeMap::from([(String::new(), Vec::new())]);
+    if let Some(file) = &outside.server_file {
+        for piece in server::pieces(file, outside.site_name.as_deref(), &root, &mut files) {
+            targets.entry(piece.target.to_lowercase()).or_default().push(piece);
+        }
+    }
     for file in &found.files {
         files.push(file.path.clone());
         for piece in pieces(&root, &file.path, &file.base, &mut files) {
             targets.entry(piece.target.to_lowercase()).or_default().push(piece);
         }
     }
-    let mut config = Building::new(&root);
+    let mut config = Building::new(&root, outside);
     for (key, mut pieces) in targets {
         // A farther file first, so that a nearer one may change what it says.
         pieces.sort_by_key(|piece| piece.base.len());

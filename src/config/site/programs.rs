@@ -36,7 +36,7 @@ pub(super) fn take(element: &Element, root: &Path, base: &str, section: &mut Opt
     }
 }
 
-fn named_values(collection: &Element, values: &mut Vec<(Located<String>, Located<String>)>) {
+pub(super) fn named_values(collection: &Element, values: &mut Vec<(Located<String>, Located<String>)>) {
     for element in &collection.children {
         if &*element.name == "clear" {
             values.clear();

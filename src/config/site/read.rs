@@ -56,7 +56,7 @@ pub(super) fn pieces(root: &Path, path: &Path, base: &str, files: &mut Vec<PathB
         let target = [&*base, head.path.as_str()].into_iter().filter(|part| !part.is_empty());
         let target = target.collect::<Vec<_>>().join("/");
         let mut configuration = Element { name: "configuration".into(), attributes: Vec::new(), ..location };
-        let mut own = Findings { said: findings.said.clone(), ..Findings::default() };
+        let mut own = Findings::default();
         prepare(&mut configuration, &declared, root, files, &mut own);
         pieces.push(Piece {
             base: base.clone(),
@@ -77,7 +77,7 @@ pub(super) fn pieces(root: &Path, path: &Path, base: &str, files: &mut Vec<PathB
 }
 
 /// Puts things where they belong, takes in other files, and checks the result against the table.
-fn prepare(
+pub(super) fn prepare(
     configuration: &mut Element,
     declared: &HashSet<String>,
     root: &Path,

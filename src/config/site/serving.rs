@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::collection::Collection;
 use super::findings::Findings;
-use crate::config::source::Located;
+use crate::config::source::{Located, Note};
 use crate::config::xml::Element;
 use crate::rules::documents::Documents;
 use crate::rules::files::{ClientCache, FilePolicy};
@@ -89,8 +89,12 @@ fn module(element: &Element, findings: &mut Findings) -> Module {
     let module = named(modules);
     match &module {
         Module::FastCgi => {
-            let what = format!("`{}` is not served yet", modules.trim());
-            findings.warn_once("later", &element.place("modules"), &what);
+            if element.value("scriptProcessor").is_none_or(|processor| processor.trim().is_empty()) {
+                let name = element.value("name").unwrap_or_default();
+                let what = format!("handler `{name}` names no `scriptProcessor`, so no program runs for it");
+                let note = Note::warning(element.source.clone(), what);
+                findings.push(note.with_help(r"it is a program, as C:\PHP\php-cgi.exe"));
+            }
         }
         Module::Other(name) => {
             let what = format!("there is no module `{name}`; what it would handle is answered with an error");

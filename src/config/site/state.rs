@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::AppLayer;
 use super::applications;
 use super::errors;
+use super::fast_cgi;
 use super::filtering;
 use super::locks::{self, Lock};
 use super::programs::{self, Gathered};
@@ -13,6 +14,7 @@ use super::read::Piece;
 use super::rewrite::Rewriting;
 use super::schema::CONFIGURATION;
 use super::serving;
+use crate::config::fastcgi::outside::Outside;
 use crate::config::source::{Note, Source};
 use crate::rules::documents::Documents;
 use crate::rules::files::FilePolicy;
@@ -36,18 +38,24 @@ pub(super) struct State {
 
 impl State {
     /// What holds where nobody says anything.
-    pub(super) fn of_nobody(root: &Path) -> State {
+    pub(super) fn of_nobody(root: &Path, outside: Outside) -> State {
+        let mapped = fast_cgi::rows_outside(&outside);
+        let layer = AppLayer {
+            directory: root.to_owned(),
+            fast_cgi_outside: Arc::new(outside),
+            ..AppLayer::default()
+        };
         State {
             broken: None,
             locks: Arc::default(),
             filter: Filter::default(),
             rewriting: Rewriting::default(),
             documents: serving::default_documents(),
-            mapped: Vec::new(),
+            mapped,
             files: FilePolicy::default(),
             fields: Vec::new(),
             errors: ErrorPolicy::default(),
-            layer: Arc::new(AppLayer { directory: root.to_owned(), ..AppLayer::default() }),
+            layer: Arc::new(layer),
         }
     }
 
@@ -75,6 +83,7 @@ impl State {
                             "handlers" => {
                                 let layer = Arc::make_mut(&mut self.layer);
                                 layer.directory = root.join(&*piece.base);
+                                layer.processors.extend(fast_cgi::processors(section));
                                 serving::handlers(section, &base, &mut self.mapped, findings);
                                 gathered.handlers(serving::places(section, &base, &self.mapped));
                             }
@@ -87,6 +96,11 @@ impl State {
                                 let layer = Arc::make_mut(&mut self.layer);
                                 programs::take(section, root, &base, &mut layer.asp_net_core);
                                 gathered.section(Module::AspNetCore, &base, &section.source);
+                            }
+                            "fastCgi" => {
+                                let layer = Arc::make_mut(&mut self.layer);
+                                layer.directory = root.join(&*piece.base);
+                                fast_cgi::take(section, &piece.target, &mut layer.fast_cgi, findings);
                             }
                             "rewrite" => self.rewriting.apply(section, &base, findings),
                             "defaultDocument" => serving::documents(section, &mut self.documents, findings),
@@ -128,7 +142,7 @@ impl State {
             filter,
             rewrite: self.rewriting.rule_set(),
             documents: self.documents.clone(),
-            mapping: Mapping { mapped: self.mapped.clone() },
+            mapping: Mapping { mapped: fast_cgi::compiled(&self.mapped, &self.layer.fast_cgi_outside) },
             files: self.files.clone(),
             fields: fields.collect::<String>().into(),
             errors: self.errors.clone(),

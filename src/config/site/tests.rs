@@ -84,7 +84,7 @@ fn a_site_without_a_file_has_the_defaults_of_iis() {
     assert_eq!(
         site.hidden(""),
         "web.config bin app_code app_globalresources app_localresources app_webreferences app_data app_browsers \
-         iisnode.yml"
+         iisnode.yml fcgiext.ini"
     );
     assert_eq!(site.config.layers.at("x").unwrap().directory, site.folder.path());
     assert_eq!(site.config.directories, [site.folder.path()]);
@@ -317,7 +317,6 @@ fn what_is_odd_but_plain_is_used_with_a_warning() {
         ("<webSocket Enabled='TRUE'/>", "2:12: warning: `Enabled` is written `enabled` in IIS"),
         ("<webSocket sped='1'/>", "2:12: warning: `sped` is no attribute of `webSocket` and is left out"),
         ("<nothing a='1'/>", "2:1: warning: `nothing` is not known in `system.webServer`"),
-        ("<fastCgi/><fastCgi/>", "2:1: warning: `fastCgi` is not served yet"),
         ("<rewrite><outboundRules/></rewrite>", "2:10: warning: `outboundRules` is not served yet"),
         (
             "<rewrite><rules><rule name='r'><action type='Rewrite' url='HTTP://x/'/></rule></rules></rewrite>",
@@ -376,7 +375,8 @@ fn settings_come_from_the_file_that_is_named_too() {
         "<appSettings><add key='A' value='2'/><remove key='B'/><add key='C' value='%X%'/></appSettings>";
     let both = site(&[("web.config", text), ("conf/own.config", own)]).quiet();
     assert_eq!(both.settings(""), "A=2 C=%X%");
-    assert_eq!(both.config.files.len(), 2);
+    // With the fcgiext.ini that is not there.
+    assert_eq!(both.config.files.len(), 3);
     let missing = site(&[("web.config", text)]);
     assert_eq!(missing.settings(""), "A=1 B=");
     assert!(missing.told()[0].contains("web.config:1:29: warning: there is no conf"), "{:?}", missing.told());

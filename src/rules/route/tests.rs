@@ -11,6 +11,7 @@ use super::super::policy::{ErrorPolicy, ProgramFolders};
 use super::super::rewrite::{ActionText, MatchText, Rule, RuleSet, RuleText, Syntax};
 use super::*;
 
+mod fast_cgi;
 mod programs;
 
 const FILES: &[&str] = &[

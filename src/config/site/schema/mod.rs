@@ -9,7 +9,7 @@ mod shape;
 pub(super) use shape::{Allowed, Attr, Kind, Shape};
 
 use filter::SECURITY;
-use program::{ASP_NET_CORE, HTTP_PLATFORM};
+use program::{ASP_NET_CORE, FAST_CGI, HTTP_PLATFORM};
 use rewrite::REWRITE;
 use serving::*;
 use shape::{CLEAR, UINT, attr, needed, quiet, shape, unserved};
@@ -83,7 +83,7 @@ const SERVER: Shape = shape(
         INITIALIZATION,
         HTTP_PLATFORM,
         ASP_NET_CORE,
-        shape("fastCgi", Kind::Later, &[], &[]),
+        FAST_CGI,
         unserved("cors", "is not served yet: no cross-origin fields are added"),
         unserved("httpRedirect", "is not served yet: write a rewrite rule with a Redirect action"),
         unserved("proxy", "is not served: ostler is no proxy for other servers"),

@@ -26,8 +26,6 @@ pub(in crate::config::site) enum Kind {
     Quiet,
     /// Has an effect in IIS that is missing here; the words complete "`x` ...".
     Unserved(&'static str),
-    /// Another way of running applications, still to come.
-    Later,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::*;
 
 /// A row: its path, module and resource type, for all methods, at the root.
-fn row(path: &str, module: Module, resource: Resource) -> Mapped {
+pub(super) fn row(path: &str, module: Module, resource: Resource) -> Mapped {
     Mapped { resource, ..mapped(path, None, module, "") }
 }
 
@@ -17,12 +17,12 @@ fn files_first() -> Mapped {
     row("*", Module::Static, Resource::File)
 }
 
-fn tree(rows: Vec<Mapped>) -> Tree<Policy> {
+pub(super) fn tree(rows: Vec<Mapped>) -> Tree<Policy> {
     Tree::new(Arc::new(Policy { mapping: Mapping { mapped: rows }, ..policy() }))
 }
 
 /// With the module in front: the way it is told.
-fn way(policies: &Tree<Policy>, method: &str, target: &str, disk: &dyn Disk) -> String {
+pub(super) fn way(policies: &Tree<Policy>, method: &str, target: &str, disk: &dyn Disk) -> String {
     let asked = Asked { method, target: target.as_bytes(), content_length: None };
     let route = decide(policies, asked, &Nothing, disk, None).unwrap();
     match &route.decision {
@@ -109,7 +109,11 @@ fn rows_are_asked_in_their_order_and_a_program_needs_no_file() {
         ),
         (
             vec![files_first(), row("*", FastCgi, Resource::Unspecified)],
-            &[("/note.txt", "file note.txt"), ("/none.txt", "404.0"), ("/", "file index.html")],
+            &[
+                ("/note.txt", "file note.txt"),
+                ("/none.txt", "FastCgi script  /none.txt"),
+                ("/", "FastCgi script  /"),
+            ],
         ),
         (
             vec![row("*.txt", HttpPlatform, File)],
