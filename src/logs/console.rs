@@ -208,6 +208,12 @@ impl Voice {
     }
 }
 
+impl std::fmt::Debug for Voice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Voice").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Voice {
     fn drop(&mut self) {
         self.finish();

@@ -6,7 +6,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use super::Stream;
+use super::console::Voice;
 use super::tail::Tail;
 
 /// As much as the ASP.NET Core Module tells of a start that failed.
@@ -29,6 +30,8 @@ pub(crate) struct Output {
     beginning: Mutex<Option<Vec<u8>>>,
     on_disk: bool,
     streams: [Rounds; 2],
+    /// For what the worker says in another way than through its pipes.
+    voice: OnceLock<Mutex<Voice>>,
     /// Rings when a round has ended.
     advanced: Notify,
     lost_bytes: AtomicU64,
@@ -57,7 +60,8 @@ impl Output {
         let (tail, advanced, lost_bytes) = (Tail::default(), Notify::new(), AtomicU64::new(0));
         let is_stuck = AtomicBool::new(false);
         let beginning = Mutex::new(Some(Vec::new()));
-        Arc::new(Output { tail, beginning, on_disk, streams, advanced, lost_bytes, is_stuck })
+        let voice = OnceLock::new();
+        Arc::new(Output { tail, beginning, on_disk, streams, voice, advanced, lost_bytes, is_stuck })
     }
 
     /// For a worker whose output goes nowhere.
@@ -138,6 +142,19 @@ impl Output {
     #[cfg(test)]
     pub(crate) fn lost_bytes(&self) -> u64 {
         self.lost_bytes.load(Ordering::Relaxed)
+    }
+
+    /// From now on [`Output::say`] is heard there.
+    pub(crate) fn speak_with(&self, voice: Voice) {
+        // Whoever comes second has the same voice.
+        let _ = self.voice.set(Mutex::new(voice));
+    }
+
+    /// Shows a line that did not come through a pipe on the terminal, as the worker's own.
+    pub(crate) fn say(&self, line: &str) {
+        if let Some(voice) = self.voice.get() {
+            voice.lock().write(format!("{line}\n").as_bytes());
+        }
     }
 
     /// Whether somebody may still write to one of the streams.

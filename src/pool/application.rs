@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     HttpPlatform,
     /// The program of an `aspNetCore` section.
     AspNetCore,
+    /// A pool of FastCGI programs; its path is the `scriptProcessor` of its handlers.
+    FastCgi,
     /// A command of ostler.yml or of the command line, or what a folder says.
     Command,
 }
@@ -40,7 +42,7 @@ impl ApplicationId {
     /// As people are told: a script by its path, a program by that of its URLs.
     pub(crate) fn name(&self) -> String {
         match self.kind {
-            Kind::Script | Kind::Command => self.path.to_string(),
+            Kind::Script | Kind::Command | Kind::FastCgi => self.path.to_string(),
             Kind::HttpPlatform | Kind::AspNetCore => format!("/{}", self.path),
         }
     }

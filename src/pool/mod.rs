@@ -7,6 +7,7 @@
 
 mod application;
 mod generation;
+mod growth;
 pub(crate) mod journal;
 mod lease;
 mod opening;
@@ -16,16 +17,21 @@ pub(crate) mod refusal;
 mod select;
 mod worker;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub(crate) use self::application::{Application, ApplicationId, Applications, Kind, Standing};
-pub(crate) use self::generation::{ErrorStyle, Forwarded, Generation, Passing, ProgramErrors};
+pub(crate) use self::generation::{
+    ErrorStyle, FastCgiPassing, Forwarded, Generation, Passing, ProgramErrors, Protocol,
+};
+use self::growth::Growth;
+pub(crate) use self::growth::{Demand, Start};
 use self::journal::Journal;
 pub(crate) use self::lease::Lease;
 use self::opening::Opening;
@@ -33,6 +39,11 @@ use self::queue::{Queue, Refused};
 pub(crate) use self::worker::{Worker, WorkerId, WorkerProcess};
 use crate::base::padded::Padded;
 pub(crate) use crate::config::settings::LoadBalancing;
+use crate::logs::console::Voice;
+
+/// A client that has its answer may be back before the place of its request is: so long a place is waited for before
+/// another worker is started.
+const GIVING_BACK: Duration = Duration::from_millis(2);
 
 /// What a pool is told once, when it is made.
 #[derive(Debug, Clone)]
@@ -52,8 +63,20 @@ pub(crate) struct PoolSettings {
     /// Nobody is served before every slot has had its first worker or failed to get one, so that the rotation begins
     /// at its beginning (iisnode 3.2).
     pub(crate) opens_complete: bool,
+    /// Workers are started when requests wait for them, one for each, and not before.
+    pub(crate) grows: bool,
+    /// So many workers of a pool that grows follow a request at once; those beyond come one by one, when requests have
+    /// waited for a while and the machine has room. None: all of them at once.
+    pub(crate) eager: Option<usize>,
     /// Which of the workers with room gets a request.
     pub(crate) balancing: LoadBalancing,
+}
+
+impl PoolSettings {
+    /// How many workers come at once; as many as there are slots, unless it is said.
+    pub(crate) fn eager(&self) -> usize {
+        self.eager.map_or(self.slots, |eager| eager.clamp(1, self.slots.max(1)))
+    }
 }
 
 /// Why nobody is ready, and whether waiting helps. Published by the control plane.
@@ -102,11 +125,14 @@ pub(crate) struct Pool {
     outlook: ArcSwap<Outlook>,
     queue: Arc<Queue>,
     opening: Opening,
+    growth: Arc<Growth>,
     /// How often a request has asked for another start.
     calls: watch::Sender<u64>,
     journal: Journal,
     /// How many requests were over at workers when they were withdrawn.
     served_before: AtomicU64,
+    /// For what servers elsewhere say of requests; workers of ours have one each.
+    voice: OnceLock<Mutex<Voice>>,
 }
 
 impl Pool {
@@ -117,9 +143,11 @@ impl Pool {
             outlook: ArcSwap::from_pointee(Outlook::Expected),
             opening: Opening::new(if settings.opens_complete { settings.slots } else { 0 }),
             queue: Arc::new(Queue::default()),
+            growth: Arc::default(),
             calls: watch::Sender::new(0),
             journal: Journal::default(),
             served_before: AtomicU64::new(0),
+            voice: OnceLock::new(),
             settings,
         })
     }
@@ -133,6 +161,19 @@ impl Pool {
         &self.journal
     }
 
+    /// From now on [`Pool::say`] is heard there.
+    pub(crate) fn speak_with(&self, voice: Voice) {
+        // Whoever comes second has the same voice.
+        let _ = self.voice.set(Mutex::new(voice));
+    }
+
+    /// Prints a line as workers do.
+    pub(crate) fn say(&self, line: &str) {
+        if let Some(voice) = self.voice.get() {
+            voice.lock().write(format!("{line}\n").as_bytes());
+        }
+    }
+
     /// A place in a worker with room, or the reason why there is none after waiting as long as is allowed.
     ///
     /// Those who wait are served first come, first served; nobody who arrives later overtakes them.
@@ -141,6 +182,11 @@ impl Pool {
             Some(lease) => Ok(lease),
             None => self.wait_for_lease().await,
         }
+    }
+
+    /// Whether as many requests wait for a place as may.
+    pub(crate) fn is_overflowing(&self) -> bool {
+        self.settings.queue_length > 0 && self.queue.waiting() >= self.settings.queue_length
     }
 
     /// A place in a worker with room, if there is one and nobody waits for it.
@@ -159,6 +205,10 @@ impl Pool {
     /// A place in a worker with room, without waiting and without regard to those who wait.
     fn try_lease(&self) -> Option<Lease> {
         let slots = self.slots.len();
+        if self.settings.grows {
+            // Always from the first: those that are not needed any longer become idle, and end.
+            return select::once_around(0, slots, |slot| self.take(slot));
+        }
         match self.settings.balancing {
             LoadBalancing::RoundRobin => {
                 select::once_around(self.next_start(), slots, |slot| self.take(slot))
@@ -208,7 +258,14 @@ impl Pool {
     }
 
     fn nobody_ready(&self) -> bool {
-        !self.opening.is_over() || self.slots.iter().all(|slot| slot.load().is_none())
+        !self.opening.is_over() || self.ready() == 0
+    }
+
+    /// How many slots have a worker that takes requests.
+    fn ready(&self) -> usize {
+        let is_ready =
+            |slot: &&ArcSwapOption<Worker>| slot.load().as_ref().is_some_and(|worker| !worker.is_withdrawn());
+        self.slots.iter().filter(is_ready).count()
     }
 
     async fn wait_for_lease(&self) -> Result<Lease, NoLease> {
@@ -216,32 +273,54 @@ impl Pool {
         let (bound, patience) = if unready {
             self.look_out(Asks::No)?;
             // As many as the workers could take at once when they are there, and those who may queue after that.
-            let room = self.settings.slots.saturating_mul(self.settings.max_concurrent as usize);
-            (room.saturating_add(self.settings.queue_length), self.settings.start_timeout)
+            (self.bound(self.settings.eager()), self.settings.start_timeout)
         } else {
             // Those who wait may be about to get places that are free: the queue alone is no sign of full workers.
             self.serve_queue();
             if let Some(lease) = self.lease_now() {
                 return Ok(lease);
             }
-            (self.settings.queue_length, self.settings.queue_timeout)
+            // Who waits for a worker that can still be started is in nobody's way. Whether those beyond the eager ones
+            // can be is not known.
+            let unfilled =
+                if self.settings.grows { self.settings.eager().saturating_sub(self.ready()) } else { 0 };
+            (self.bound(unfilled), self.settings.queue_timeout)
         };
         let begun = Instant::now();
         let Some(ticket) = self.queue.join(bound) else { return Err(NoLease::Overflow) };
         // A place may have become free between our look and our joining, or all hope lost; nobody would tell us.
         self.serve_queue();
-        if self.nobody_ready() || matches!(&**self.outlook.load(), Outlook::Stopping) {
+        let mut granted = std::pin::pin!(ticket.granted());
+        let at_once = match self.settings.grows && !unready {
+            true => tokio::time::timeout(GIVING_BACK, granted.as_mut()).await.ok(),
+            false => None,
+        };
+        if at_once.is_none() {
+            self.call_for_growth();
+        }
+        if at_once.is_none() && (self.nobody_ready() || matches!(&**self.outlook.load(), Outlook::Stopping)) {
             // Only who waits asks for a start: what becomes of it is told to those in the queue.
             self.look_out(Asks::Yes)?;
         }
-        match tokio::time::timeout(patience, ticket.granted()).await {
+        let outcome = match at_once {
+            Some(outcome) => Ok(outcome),
+            None => tokio::time::timeout(patience, granted).await,
+        };
+        match outcome {
             Ok(Ok(lease)) => Ok(lease.after(begun.elapsed())),
             Ok(Err(Refused::Failing(why))) => Err(NoLease::Failing(why)),
             Ok(Err(Refused::Closed { limit, until })) => Err(NoLease::Closed { limit, until }),
             Ok(Err(Refused::Stopping)) => Err(NoLease::Stopping),
-            Err(_) if unready => Err(NoLease::NotReady),
+            // Where workers come one by one, some may have come, and be busy.
+            Err(_) if unready && (!self.settings.grows || self.nobody_ready()) => Err(NoLease::NotReady),
             Err(_) => Err(NoLease::Overflow),
         }
+    }
+
+    /// How many may wait: as many as so many further workers could take at once, and those who may queue after that.
+    fn bound(&self, workers: usize) -> usize {
+        let room = workers.saturating_mul(self.settings.max_concurrent as usize);
+        room.saturating_add(self.settings.queue_length)
     }
 
     /// Whether waiting for a worker makes sense; calls for another start where that is what it takes.
@@ -249,7 +328,8 @@ impl Pool {
         match &**self.outlook.load() {
             Outlook::Expected => Ok(()),
             Outlook::Resting(_) => {
-                if asks == Asks::Yes {
+                // Where workers come one by one it has asked already.
+                if asks == Asks::Yes && !self.settings.grows {
                     self.calls.send_modify(|calls| *calls += 1);
                 }
                 Ok(())
@@ -280,7 +360,8 @@ impl Pool {
         address: crate::base::address::Address,
         process: Option<WorkerProcess>,
     ) -> Arc<Worker> {
-        Arc::new(Worker::new(slot, address, process, self.settings.max_concurrent, self.queue.clone()))
+        let Pool { settings, queue, .. } = self;
+        Arc::new(Worker::new(slot, address, process, settings.max_concurrent, queue.clone()))
     }
 
     /// Puts a ready worker into its slot; requests find it from now on, those who wait first.
@@ -370,7 +451,6 @@ impl Pool {
     }
 
     /// The ready workers.
-    #[cfg(test)]
     pub(crate) fn workers(&self) -> Vec<Arc<Worker>> {
         self.slots.iter().filter_map(ArcSwapOption::load_full).collect()
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::lease::Lease;
 
@@ -24,9 +25,21 @@ type Answer = Result<Lease, Refused>;
 
 #[derive(Default)]
 pub(super) struct Queue {
-    waiting: Mutex<VecDeque<oneshot::Sender<Answer>>>,
+    waiting: Mutex<VecDeque<Waiting>>,
     /// The length of `waiting`, readable without the lock.
     length: AtomicUsize,
+}
+
+/// One who waits.
+struct Waiting {
+    turn: oneshot::Sender<Answer>,
+    since: Instant,
+}
+
+impl Waiting {
+    fn has_left(&self) -> bool {
+        self.turn.is_closed()
+    }
 }
 
 /// A place in the queue; dropping it leaves the queue.
@@ -37,18 +50,34 @@ impl Queue {
         self.length.load(Ordering::SeqCst) == 0
     }
 
+    /// How many wait who have not left.
+    pub(super) fn waiting(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        self.waiting.lock().iter().filter(|waiting| !waiting.has_left()).count()
+    }
+
+    /// Since when who has waited longest does.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        if self.is_empty() {
+            return None;
+        }
+        self.waiting.lock().iter().find(|waiting| !waiting.has_left()).map(|waiting| waiting.since)
+    }
+
     /// Joins the queue unless `bound` requests wait already.
     pub(super) fn join(&self, bound: usize) -> Option<Ticket> {
         let mut waiting = self.waiting.lock();
         if waiting.len() >= bound {
-            waiting.retain(|turn| !turn.is_closed());
+            waiting.retain(|waiting| !waiting.has_left());
             if waiting.len() >= bound {
                 self.length.store(waiting.len(), Ordering::SeqCst);
                 return None;
             }
         }
         let (turn, ticket) = oneshot::channel();
-        waiting.push_back(turn);
+        waiting.push_back(Waiting { turn, since: Instant::now() });
         self.length.store(waiting.len(), Ordering::SeqCst);
         Some(Ticket(ticket))
     }
@@ -74,7 +103,7 @@ impl Queue {
 
     fn pop(&self) -> Option<oneshot::Sender<Answer>> {
         let mut waiting = self.waiting.lock();
-        let turn = waiting.pop_front();
+        let turn = waiting.pop_front().map(|first| first.turn);
         self.length.store(waiting.len(), Ordering::SeqCst);
         turn
     }

@@ -19,6 +19,8 @@ fn balanced(balancing: LoadBalancing, slots: usize, cap: u32, queue_length: usiz
         queue_timeout: Duration::from_secs(1),
         start_timeout: Duration::from_secs(1),
         opens_complete: false,
+        grows: false,
+        eager: None,
         balancing,
     })
 }
@@ -135,7 +137,7 @@ fn a_withdrawn_worker_gets_no_request_and_reports_when_the_last_is_over() {
 }
 
 /// Polls once.
-pub(super) fn futures_now<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+pub(super) fn futures_now<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
     match future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
         std::task::Poll::Ready(output) => Some(output),
         std::task::Poll::Pending => None,

@@ -1,9 +1,11 @@
 //! What the data plane knows of one worker: its address, its state in one bit, and how many requests are in flight.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::queue::Queue;
@@ -45,6 +47,20 @@ pub(crate) struct Worker {
     unreachable: Notify,
     /// Rings when as many requests are over as somebody waits for.
     enough: Notify,
+    /// Rings when a request has waited longer for the worker than it may.
+    stuck: Notify,
+    /// Of the first of those, in words that follow "the worker".
+    stuck_as: Mutex<Option<String>>,
+    /// Rings when it goes on with a request that nobody waits for.
+    abandoned: Notify,
+    /// Nobody but its process can accept its connections: who is refused knows that it is gone.
+    listens_alone: AtomicBool,
+    /// It has a request with which another worker has ended, and that has counted.
+    repeats: AtomicBool,
+    /// It closes connections that could carry another request, and lives.
+    closes_connections: AtomicBool,
+    /// The only connection to a worker that understands no second one; here between requests, for whichever core is next.
+    parked: Mutex<Option<OwnedFd>>,
     pub(super) queue: Arc<Queue>,
 }
 
@@ -54,11 +70,18 @@ pub(super) struct Load {
     served: AtomicU64,
     /// As many requests are enough for who waits for them.
     enough: AtomicU64,
+    /// After as many it takes no more.
+    most: AtomicU64,
 }
 
 impl Default for Load {
     fn default() -> Load {
-        Load { in_flight: AtomicU32::new(0), served: AtomicU64::new(0), enough: AtomicU64::new(u64::MAX) }
+        Load {
+            in_flight: AtomicU32::new(0),
+            served: AtomicU64::new(0),
+            enough: AtomicU64::new(u64::MAX),
+            most: AtomicU64::new(u64::MAX),
+        }
     }
 }
 
@@ -81,6 +104,13 @@ impl Worker {
             idle: Notify::new(),
             unreachable: Notify::new(),
             enough: Notify::new(),
+            stuck: Notify::new(),
+            stuck_as: Mutex::new(None),
+            abandoned: Notify::new(),
+            listens_alone: AtomicBool::new(false),
+            repeats: AtomicBool::new(false),
+            closes_connections: AtomicBool::new(false),
+            parked: Mutex::new(None),
             queue,
         }
     }
@@ -136,6 +166,22 @@ impl Worker {
         if served >= self.load.enough.load(Ordering::Relaxed) {
             self.enough.notify_one();
         }
+        if served >= self.load.most.load(Ordering::Relaxed) {
+            self.withdraw();
+        }
+    }
+
+    /// Has it take no more requests when so many are over, before the place of the last one is free again. To be said
+    /// before it is published.
+    pub(crate) fn retire_after(&self, requests: u64) {
+        self.load.most.store(requests, Ordering::Relaxed);
+        // Who waits for that is rung even if it has not come yet: there is no later request to ring for it.
+        self.load.enough.store(requests, Ordering::Relaxed);
+    }
+
+    /// Nobody but its process can accept its connections. To be said before it is published.
+    pub(crate) fn listens_alone(&self) {
+        self.listens_alone.store(true, Ordering::Relaxed);
     }
 
     /// Whether the worker still takes new requests; idle connections to one that does not are closed.
@@ -145,6 +191,8 @@ impl Worker {
 
     pub(super) fn withdraw(&self) {
         self.withdrawn.store(true, Ordering::SeqCst);
+        // Programs that are told to end do not before their connection has.
+        drop(self.take_parked());
         if self.in_flight() == 0 {
             self.idle.notify_waiters();
         }
@@ -169,12 +217,74 @@ impl Worker {
 
     /// A core could not connect.
     pub(crate) fn report_unreachable(&self) {
+        if self.listens_alone.load(Ordering::Relaxed) {
+            self.withdraw();
+        }
         self.unreachable.notify_one();
     }
 
     /// Waits until a core could not connect.
     pub(crate) async fn reported_unreachable(&self) {
         self.unreachable.notified().await;
+    }
+
+    /// A request has waited longer for it than it may: it gets no other, and who tends it ends it. `why` follows "the
+    /// worker".
+    pub(crate) fn report_stuck(&self, why: String) {
+        self.withdraw();
+        self.stuck_as.lock().get_or_insert(why);
+        self.stuck.notify_one();
+    }
+
+    /// Waits until a request has waited too long; why, in words that follow "the worker".
+    pub(crate) async fn reported_stuck(&self) -> String {
+        self.stuck.notified().await;
+        self.stuck_as.lock().clone().unwrap_or_default()
+    }
+
+    /// Says whether its only request is one with which another worker has ended: should this one end of it too, that is
+    /// the same failure once more.
+    pub(crate) fn repeats(&self, does: bool) {
+        self.repeats.store(does, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_repeating(&self) -> bool {
+        self.repeats.load(Ordering::Relaxed)
+    }
+
+    /// It goes on with a request that nobody waits for: it gets no other, and who tends it ends it. That is no fault of it.
+    pub(crate) fn abandon(&self) {
+        self.withdraw();
+        self.abandoned.notify_one();
+    }
+
+    /// Waits until it is abandoned.
+    pub(crate) async fn was_abandoned(&self) {
+        self.abandoned.notified().await;
+    }
+
+    /// Keeps the connection for the next request, on any core; to be called before the lease is dropped. One that is
+    /// there already, or the worker's withdrawal, closes it.
+    pub(crate) fn park(&self, connection: OwnedFd) {
+        // Outside of the lock: closing is a system call.
+        let _replaced = self.parked.lock().replace(connection);
+        if self.is_withdrawn() {
+            drop(self.take_parked());
+        }
+    }
+
+    /// It has closed the connection that was kept, and lives: the next time that says nothing of its end.
+    pub(crate) fn is_known_to_close_connections(&self) {
+        self.closes_connections.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closes_connections(&self) -> bool {
+        self.closes_connections.load(Ordering::Relaxed)
+    }
+
+    /// The connection that is kept, if there is one.
+    pub(crate) fn take_parked(&self) -> Option<OwnedFd> {
+        self.parked.lock().take()
     }
 }
 

@@ -31,6 +31,9 @@ impl Slot {
             // That it ended is what was asked of it.
             return None;
         }
+        if self.grows() {
+            return Some(self.rest_or_retry(ending, now));
+        }
         if is_renewing {
             return Some(Event::RestartPlanned { at: now });
         }
@@ -80,8 +83,8 @@ impl Slot {
         Next::StartAt(closed.map_or(at, |until| until.max(at)))
     }
 
-    fn report(&self, ending: Option<Ending>, next_in: Option<Duration>) {
-        let Some(Ending { pid, served, why, hung }) = ending else { return };
+    pub(super) fn report(&self, ending: Option<Ending>, next_in: Option<Duration>) {
+        let Some(Ending { pid, served, why, hung, .. }) = ending else { return };
         let slot = self.number;
         self.application.report(match (&self.state, served, pid, hung) {
             (WorkerState::Stopped { .. }, _, Some(pid), Some(why)) => {
@@ -111,7 +114,9 @@ impl Slot {
         self.write_down(life);
         self.record.failing = life.first_ready.is_none();
         let served = life.first_ready.map(|since| since.elapsed());
-        self.ending = Some(Ending { pid: Some(life.pid), served, why, hung: life.hangs.clone() });
+        let is_voluntary = self.is_voluntary(life);
+        self.ending =
+            Some(Ending { pid: Some(life.pid), served, why, hung: life.hangs.clone(), is_voluntary });
     }
 
     /// Why a start has failed, in words that follow "the worker".
@@ -124,13 +129,13 @@ impl Slot {
 
     /// Whether the worker was to end.
     fn was_asked(&self) -> bool {
-        self.is_over() || self.succession.is_renewing
+        self.is_over() || self.succession.is_renewing || self.is_retiring
     }
 
     /// Tells the journal and the gate of an end nobody asked for.
     fn write_down(&self, life: &Life) {
         let journal = self.application.pool.journal();
-        if self.was_asked() {
+        if self.was_asked() || self.is_voluntary(life) {
             return journal.left(life.pid);
         }
         let how = match (&self.state, &life.hangs) {
@@ -158,8 +163,9 @@ impl Slot {
             diagnosis: life.suspicion().filter(|_| !was_ready),
             cause: self.cause(life),
         });
-        // Who was there first is no fault of the program.
-        if !matches!(self.state, WorkerState::Failed { cause: StartFailure::PortTaken(_) }) {
+        // Who was there first is no fault of the program, and one request counts once.
+        let is_repeated = life.workers.iter().any(|worker| worker.is_repeating());
+        if !is_repeated && !matches!(self.state, WorkerState::Failed { cause: StartFailure::PortTaken(_) }) {
             self.application.count_end();
         }
     }
@@ -186,7 +192,8 @@ impl Slot {
     /// The same for a start that led to no process.
     pub(super) fn remember_no_process(&mut self, why: &str) {
         self.record.failing = true;
-        self.ending = Some(Ending { pid: None, served: None, why: why.to_owned(), hung: None });
+        self.ending =
+            Some(Ending { pid: None, served: None, why: why.to_owned(), hung: None, is_voluntary: false });
         self.application.pool.journal().ended(journal::Ending {
             slot: self.number,
             pid: None,

@@ -49,7 +49,7 @@ impl Application {
         successions: mpsc::UnboundedSender<Succession>,
         progress: Box<dyn Fn(Progress) + Send + Sync>,
     ) -> Application {
-        let slots = pool.settings().slots;
+        let (slots, grows) = (pool.settings().slots, pool.settings().grows);
         pool.journal().introduce(
             plan.command.to_string(),
             &plan.working_directory,
@@ -67,7 +67,7 @@ impl Application {
             successions,
             progress,
             board: Mutex::new(Board {
-                slots: vec![Hope::Hopeful; slots],
+                slots: vec![if grows { Hope::Resting } else { Hope::Hopeful }; slots],
                 last_failure: None,
                 said: Said::Expected,
             }),
@@ -76,11 +76,19 @@ impl Application {
 
     pub(super) fn report(&self, progress: Progress) {
         match &progress {
-            Progress::WorkerReady { .. } => self.first_ready.notify_one(),
+            Progress::WorkerReady { .. } => self.has_worker(),
             Progress::StartFailed { slot, .. } => self.pool.first_outcome(*slot),
             _ => {}
         }
         (self.progress)(progress);
+    }
+
+    /// A start has succeeded.
+    pub(super) fn has_worker(&self) {
+        if self.pool.settings().grows {
+            self.board.lock().last_failure = None;
+        }
+        self.first_ready.notify_one();
     }
 
     /// Takes note of how a slot is, and tells the pool if that changes what requests may hope for.
@@ -95,6 +103,12 @@ impl Application {
         let said = match self.closed_gate() {
             _ if self.drain.is_requested() => Said::Stopping,
             Some((limit, until)) if !board.slots.contains(&Hope::Hopeful) => Said::Closed { limit, until },
+            // Slots at rest start when somebody asks; a failure is told until one has started.
+            _ if self.pool.settings().grows
+                && (board.last_failure.is_none() || self.pool.starts_under_way() > 0) =>
+            {
+                Said::Expected
+            }
             _ => outlook(&board.slots, board.last_failure.as_ref()),
         };
         if said != board.said {

@@ -12,7 +12,7 @@ use super::life::{Life, ended};
 use super::owner::Kin;
 use super::state::{Event, Exit, Pressure, StartFailure, WorkerState};
 use super::worker::{LAST_WORD, Slot};
-use super::{Progress, Readiness, health, ready, wear};
+use super::{Progress, Readiness, Transport, demand, health, ready, wear};
 use crate::pool::Worker;
 
 /// Who starts waits this long for those who start before it; one that hangs must not hold up the others.
@@ -32,6 +32,10 @@ enum News {
     RenewalIsDue,
     HeirIsDue,
     HeirFailed,
+    /// It has had no request for long.
+    Idle,
+    /// It goes on with a request that nobody waits for.
+    Abandoned,
 }
 
 impl Slot {
@@ -39,6 +43,7 @@ impl Slot {
     pub(super) async fn next_event(&mut self) -> Option<Event> {
         match self.state {
             WorkerState::BackingOff { until } => Some(self.turn_to_start(until).await),
+            WorkerState::Resting { calls } if self.grows() => Some(self.needed(calls).await),
             WorkerState::Resting { calls } => Some(self.called(calls).await),
             WorkerState::Stopped { .. } | WorkerState::Failed { .. } => self.restart(),
             // The spawn failed without saying so; there is no process and there will be none.
@@ -49,9 +54,10 @@ impl Slot {
         }
     }
 
-    fn drain_requested(&self) -> Event {
+    pub(super) fn drain_requested(&self) -> Event {
         let now = Instant::now();
-        let grace = now + self.application.plan.grace;
+        let plan = &self.application.plan;
+        let grace = now + plan.finishing.unwrap_or(plan.grace);
         // Room for the last word before the host's own deadline, at which everything is killed.
         let deadline = self
             .application
@@ -96,6 +102,9 @@ impl Slot {
     /// The gate is shut.
     fn barred(&mut self) -> Option<Event> {
         let (_, until) = self.application.closed_gate()?;
+        if self.grows() {
+            return Some(Event::RestPlanned { calls: self.application.pool.calls() });
+        }
         self.record.is_barred = true;
         Some(Event::RestartPlanned { at: until })
     }
@@ -161,6 +170,11 @@ impl Slot {
         let relieved = self.service.relieved.clone();
         let Some(life) = self.life.as_mut() else { return Some(Event::Exited(Exit::Lost)) };
         let leave = leave_requested(&application, &relieved);
+        if application.plan.transport == Transport::Inherited && life.listens_at.is_none() {
+            // Its socket has listened since before it was started.
+            life.address = life.candidates.first().cloned();
+            return Some(Event::Answered);
+        }
         let look = since + life.next_look.unwrap_or(FIRST_LOOK);
         let readiness = &application.plan.readiness;
         match life.listens_at.clone() {
@@ -219,7 +233,9 @@ impl Slot {
                 None => std::future::pending().await,
             }
         });
-        let mut worn = pin!(wear::worn(&plan.wear, &worker, pid, begun));
+        // Workers of a pool that grows began one by one.
+        let spread = if self.grows() { 0 } else { self.number };
+        let mut worn = pin!(wear::worn(&plan.wear, &worker, spread, pid, begun));
         loop {
             match self.news(&worker, hangs.as_mut(), worn.as_mut()).await {
                 News::Event(event) => return event,
@@ -231,9 +247,13 @@ impl Slot {
                     return Event::Hangs;
                 }
                 News::Worn(why) => {
-                    if let Some(life) = &self.life {
+                    if let Some(life) = self.life.as_ref().filter(|_| !self.grows()) {
                         let (slot, pid) = (self.number, life.pid);
                         self.application.report(Progress::Worn { slot, pid, why });
+                    }
+                    if self.grows() {
+                        self.is_retiring = true;
+                        return self.drain_requested();
                     }
                     self.succession.is_worn = true;
                     // Two cannot have one port: the old one ends first.
@@ -247,6 +267,10 @@ impl Slot {
                 }
                 News::HeirIsDue => self.ask_for_heir(),
                 News::HeirFailed => self.succession.heir = None,
+                News::Idle | News::Abandoned => {
+                    self.is_retiring = true;
+                    return self.drain_requested();
+                }
             }
         }
     }
@@ -258,6 +282,9 @@ impl Slot {
         hangs: Pin<&mut impl Future<Output = String>>,
         worn: Pin<&mut impl Future<Output = String>>,
     ) -> News {
+        let plan = &self.application.plan;
+        let grows = self.grows();
+        let is_alone = plan.transport == Transport::Inherited;
         let Some(Life { child, kin, .. }) = &mut self.life else {
             return News::Event(Event::Exited(Exit::Lost));
         };
@@ -290,16 +317,22 @@ impl Slot {
             biased;
             () = leave_requested(&self.application, &self.service.relieved) => News::LeaveRequested,
             exit = ended(child) => News::Event(Event::Exited(exit)),
-            () = is_lost(worker, kin) => tokio::select! {
+            why = worker.reported_stuck() => News::Hangs(why),
+            () = worker.was_abandoned() => News::Abandoned,
+            () = is_lost(worker, kin, is_alone) => tokio::select! {
                 biased;
                 exit = ended(child) => News::Event(Event::Exited(exit)),
-                () = sleep(EXIT_IS_NEAR) => News::Event(Event::Unreachable),
+                () = sleep(EXIT_IS_NEAR) => match is_alone {
+                    true => News::Hangs("has closed the socket it was given".to_owned()),
+                    false => News::Event(Event::Unreachable),
+                },
             },
             why = hangs => News::Hangs(why),
             () = heir_failed => News::HeirFailed,
             why = worn, if !is_worn => News::Worn(why),
             () = renewal_is_due => News::RenewalIsDue,
             () = heir_is_due, if wants_heir => News::HeirIsDue,
+            () = demand::ceased(plan.worker_idle_timeout, worker), if grows => News::Idle,
         }
     }
 
@@ -381,11 +414,15 @@ async fn gate_is_open(application: &Application) {
 }
 
 /// Waits until a core could not connect to the worker, and neither could we, or it is another who answers there now.
-async fn is_lost(worker: &Worker, kin: &Kin) {
+async fn is_lost(worker: &Worker, kin: &Kin, listens_alone: bool) {
     loop {
         worker.reported_unreachable().await;
         let address = worker.address();
-        if ready::probe(address).await.is_err() || approach::stranger_at(address, kin).is_some() {
+        // Where nobody else can accept, who was refused knows.
+        if listens_alone
+            || ready::probe(address).await.is_err()
+            || approach::stranger_at(address, kin).is_some()
+        {
             return;
         }
     }

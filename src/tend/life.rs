@@ -290,10 +290,12 @@ fn capture(
     let pipes = outputs.map(Arc::new);
     let output = Output::new([&pipes[0], &pipes[1]], plan.logs.is_some());
     let [out, err] = pipes;
+    let voice = |stream| house.console.voice(&format!("{}.{slot}", plan.name), slot, stream);
+    output.speak_with(voice(Stream::Err));
     let sources = [(out, Stream::Out), (err, Stream::Err)].map(|(pipe, stream)| Source {
         pipe,
         stream,
-        voice: house.console.voice(&format!("{}.{slot}", plan.name), slot, stream),
+        voice: voice(stream),
     });
     let logs = plan.logs.as_ref().map(|logs| (logs, &house.logs));
     let mut captures = JoinSet::new();

@@ -9,7 +9,9 @@ mod aftermath;
 mod application;
 mod approach;
 mod budget;
+mod demand;
 mod events;
+mod further;
 mod gate;
 mod goodbye;
 mod health;
@@ -17,6 +19,7 @@ mod house;
 mod keeper;
 mod life;
 mod linux;
+mod memory;
 mod outlook;
 mod owner;
 mod place;
@@ -43,9 +46,10 @@ pub(crate) use self::house::House;
 pub(crate) use self::keeper::{SUBCOMMAND as KEEPER_SUBCOMMAND, keeper_main};
 pub(crate) use self::linux::{raise_descriptor_limit, take_short_turns};
 use self::slots::tend;
-pub(crate) use self::spawn::{CommandLine, CommandNotFound};
+pub(crate) use self::spawn::{CommandLine, CommandNotFound, look_up};
 pub(crate) use self::state::Exit;
 pub(crate) use self::upstreams::watch_upstreams;
+use crate::base::address::Address;
 pub(crate) use crate::config::settings::HealthCheck;
 use crate::logs::LogPlan;
 
@@ -56,6 +60,8 @@ pub(crate) enum Transport {
     Unix,
     /// The number of a free loopback TCP port.
     Tcp,
+    /// A Unix socket that listens already, as descriptor 0: FastCGI.
+    Inherited,
 }
 
 impl Transport {
@@ -63,6 +69,7 @@ impl Transport {
         match self {
             Transport::Unix => "the path of a Unix socket",
             Transport::Tcp => "a TCP port number",
+            Transport::Inherited => "a listening socket, as descriptor 0",
         }
     }
 }
@@ -93,8 +100,15 @@ pub(crate) struct ApplicationPlan {
     /// How often workers may end within a minute before nothing is started until that is over; none for as often as
     /// `restarts` allows.
     pub(crate) rapid_fails_per_minute: Option<u32>,
+    /// A worker that has had no request for so long ends; another is started when one is needed. Only for pools that grow.
+    pub(crate) worker_idle_timeout: Option<Duration>,
     /// What workers print goes nowhere, as they have no outputs.
     pub(crate) is_mute: bool,
+    /// For so long the requests in flight of a worker may go on once it is to end, and `grace` begins after them; none
+    /// if they share `grace`.
+    pub(crate) finishing: Option<Duration>,
+    /// A server that runs already, for all slots of the pool; nothing is started.
+    pub(crate) server: Option<Address>,
 }
 
 /// How a worker is told where to listen.
@@ -176,7 +190,10 @@ impl ApplicationPlan {
             goodbye: None,
             retrying: Retrying::BackOff,
             rapid_fails_per_minute: None,
+            worker_idle_timeout: None,
             is_mute: false,
+            finishing: None,
+            server: None,
         }
     }
 }

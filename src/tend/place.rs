@@ -1,6 +1,9 @@
 //! Where one worker is to listen, how it is told so, and the secret it shares with its host.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use super::sockets::SocketFolder;
@@ -20,12 +23,23 @@ impl Place {
     /// Why there is none, as a whole sentence.
     pub(super) fn take(plan: &ApplicationPlan, sockets: &SocketFolder) -> Result<Place, String> {
         match (plan.telling.fixed_port, plan.transport) {
+            (_, Transport::Inherited) | (None, Transport::Unix) => Ok(Place::Socket(sockets.socket_path())),
             (Some(port), _) => sockets.claim(port).map(|()| Place::Port(port)),
-            (None, Transport::Unix) => Ok(Place::Socket(sockets.socket_path())),
             (None, Transport::Tcp) => {
                 let port = sockets.free_port();
                 port.map(Place::Port).map_err(|error| format!("there is no free TCP port: {error}"))
             }
+        }
+    }
+
+    /// A socket that listens here, for a worker that inherits it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(super) fn listen(&self) -> io::Result<OwnedFd> {
+        match self {
+            Place::Socket(path) => UnixListener::bind(path).map(OwnedFd::from),
+            Place::Port(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

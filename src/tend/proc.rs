@@ -100,6 +100,13 @@ pub(super) fn is_alive(known: &Process) -> bool {
     process(known.pid).is_some_and(|process| process.started == known.started && !process.zombie)
 }
 
+/// Whether the first thread of a process runs, or would if a core were free.
+pub(super) fn is_runnable(pid: u32) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name of the program, before it, may have parentheses, too.
+    String::from_utf8_lossy(&stat).rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('R'))
+}
+
 /// The resident memory of a process and its descendants together; what they share counts for each of them.
 pub(super) fn resident_bytes(of: u32) -> u64 {
     let mut found = vec![of];
@@ -140,7 +147,12 @@ fn resident_bytes_of(pid: u32) -> Option<u64> {
 }
 
 fn parse_resident(status: &str) -> Option<u64> {
-    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    kibibytes(status, "VmRSS:")
+}
+
+/// The bytes of a line such as `VmRSS:   2048 kB`.
+pub(super) fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib = value.trim().strip_suffix("kB")?.trim_end().parse::<u64>().ok()?;
     kib.checked_mul(1024)
 }

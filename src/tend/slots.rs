@@ -7,12 +7,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::application::Application;
+use super::further::Further;
 use super::gate::Gate;
 use super::house::House;
 use super::succession::Succession;
+use super::upstreams::watch_server;
 use super::worker::Slot;
 use super::{ApplicationPlan, Progress};
 use crate::base::drain::Drain;
+use crate::logs::Stream;
 use crate::pool::Pool;
 
 /// When one worker is ready, so long the others may still take before requests are served without them.
@@ -29,10 +32,15 @@ pub(crate) async fn tend(
     drain: Drain,
     progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) {
-    let slots = pool.settings().slots;
+    if let Some(server) = plan.server {
+        pool.speak_with(house.console.voice(&plan.name, 0, Stream::Err));
+        return watch_server(server, pool, drain).await;
+    }
+    let slots = pool.settings().eager();
     let (sender, mut successions) = mpsc::unbounded_channel();
     let application = Arc::new(Application::new(plan, pool, house, gate, drain, sender, progress));
     let mut tasks = JoinSet::new();
+    let mut further = Further::new(&application);
     for slot in 0..slots {
         tasks.spawn(Slot::new(Arc::clone(&application), slot).run());
     }
@@ -48,6 +56,9 @@ pub(crate) async fn tend(
                         let application = &application.plan.name;
                         tracing::error!(%error, application, "a slot is lost; its worker was killed and is not replaced");
                     }
+                }
+                slot = further.slot_wanted() => {
+                    tasks.spawn(slot.run());
                 }
             }
         }

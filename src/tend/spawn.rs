@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 
 use super::place::{Place, Secret};
 use super::{ApplicationPlan, Transport, linux, proc};
+use crate::config::settings::Environment;
 
 /// A program and its arguments, already split; no shell is involved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,16 @@ pub(crate) enum CommandNotFound {
     NotExecutable(PathBuf),
     #[error("the folder `{}` does not exist", _0.display())]
     NoFolder(PathBuf),
+}
+
+/// Where programs are looked for when nobody says.
+const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The file of a program as [`CommandLine::find`] finds it, with the PATH of `environment`.
+pub(crate) fn look_up(name: &str, folder: &Path, environment: &Environment) -> Option<PathBuf> {
+    let command = CommandLine { program: name.to_owned(), args: Vec::new() };
+    let search = environment.get("PATH").map_or(USUAL_PATH, String::as_str);
+    command.find(folder, search.as_ref()).ok()
 }
 
 impl CommandLine {
@@ -95,13 +106,23 @@ impl ApplicationPlan {
     fn search_path(&self) -> OsString {
         match self.environment.iter().rev().find(|(name, _)| name == "PATH") {
             Some((_, path)) => path.into(),
-            None => std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+            None => std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into()),
         }
+    }
+
+    /// After how many requests PHP ends by itself, unless somebody has said so: later than it is ended by us, since it
+    /// tells nobody.
+    fn php_limit(&self) -> String {
+        self.wear.requests.map_or(0, |requests| requests.saturating_add(1000)).to_string()
     }
 
     /// What is set for a worker beyond the environment of the host; later entries win.
     fn variables(&self, slot: usize, start: &Start<'_>) -> Vec<(OsString, OsString)> {
-        let mut variables = start.place.configured(&self.environment, &self.telling);
+        let mut variables = match self.transport {
+            Transport::Inherited => vec![(PHP_LIMIT.into(), self.php_limit().into())],
+            Transport::Unix | Transport::Tcp => Vec::new(),
+        };
+        variables.extend(start.place.configured(&self.environment, &self.telling));
         let local = local_programs(&self.working_directory);
         let path = self.search_path();
         let folders = std::iter::once(local.clone()).chain(std::env::split_paths(&path));
@@ -111,7 +132,9 @@ impl ApplicationPlan {
         {
             variables.push(("PATH".into(), path));
         }
-        variables.extend(start.place.told(&self.environment, &self.telling));
+        if self.transport != Transport::Inherited {
+            variables.extend(start.place.told(&self.environment, &self.telling));
+        }
         variables.extend(start.secret.map(|secret| (secret.variable.into(), secret.value.clone().into())));
         variables.extend([
             ("OSTLER_VERSION".into(), env!("CARGO_PKG_VERSION").into()),
@@ -120,6 +143,30 @@ impl ApplicationPlan {
         ]);
         variables
     }
+}
+
+/// How PHP is told after how many requests it ends by itself.
+const PHP_LIMIT: &str = "PHP_FCGI_MAX_REQUESTS";
+/// What programs that answer requests get of the host's environment: what says who and where they are. What they know of
+/// requests comes with requests, and nothing else may look like that.
+const INHERITED: [&str; 13] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "PERL5LIB",
+    "LD_LIBRARY_PATH",
+];
+
+fn is_inherited(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| INHERITED.contains(&name) || name.starts_with("LC_"))
 }
 
 /// What is one process's own.
@@ -158,10 +205,18 @@ pub(super) fn spawn(plan: &ApplicationPlan, slot: usize, its: &Start<'_>) -> Res
             command.env_remove(name);
         }
     }
+    let stdin = if plan.transport == Transport::Inherited {
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_inherited(name)));
+        let listening = its.place.listen();
+        // Our copy goes with the command: who connects when the worker is gone is to be refused.
+        Stdio::from(listening.map_err(|error| format!("a socket for the worker cannot be made: {error}"))?)
+    } else {
+        Stdio::null()
+    };
     let output = || if plan.is_mute { Stdio::null() } else { Stdio::piped() };
     command
         .envs(plan.variables(slot, its))
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(output())
         .stderr(output())
         .process_group(0)
@@ -305,5 +360,42 @@ mod tests {
         assert_eq!(value("OSTLER_HOST"), Some("tag/1"));
         assert_eq!(value("OSTLER_VERSION"), Some(env!("CARGO_PKG_VERSION")));
         assert_eq!(value("NODE_ENV"), None);
+    }
+
+    #[test]
+    fn of_the_environment_only_what_says_who_and_where_is_inherited_with_a_socket() {
+        for (name, is) in [
+            ("PATH", true),
+            ("LC_ALL", true),
+            ("PORT", false),
+            ("HTTP_PROXY", false),
+            ("FCGI_WEB_SERVER_ADDRS", false),
+            ("PHP_FCGI_CHILDREN", false),
+        ] {
+            assert_eq!(super::is_inherited(OsStr::new(name)), is, "{name}");
+        }
+    }
+
+    #[test]
+    fn php_ends_later_than_it_is_ended_unless_somebody_says_otherwise() {
+        let limit = |requests: Option<u64>, own: &[(&str, &str)]| {
+            let mut plan =
+                ApplicationPlan::new("a".to_owned(), command(&["x"]), Path::new("/none").to_owned());
+            plan.transport = Transport::Inherited;
+            plan.wear.requests = requests;
+            plan.environment = own.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let place = Place::Socket("/s".into());
+            let variables = plan.variables(0, &Start { place: &place, tag: "t", secret: None });
+            assert!(!variables.iter().any(|(name, _)| name == "PORT"), "nobody is told");
+            let limit = variables.into_iter().rfind(|(name, _)| name == "PHP_FCGI_MAX_REQUESTS");
+            limit.unwrap().1.into_string().unwrap()
+        };
+        for (requests, own, expected) in [
+            (Some(200), &[] as &[_], "1200"),
+            (None, &[], "0"),
+            (Some(200), &[("PHP_FCGI_MAX_REQUESTS", "500")], "500"),
+        ] {
+            assert_eq!(limit(requests, own), expected, "{requests:?} {own:?}");
+        }
     }
 }

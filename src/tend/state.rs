@@ -144,6 +144,9 @@ pub(crate) struct Bounds {
     pub(crate) grace: Duration,
     /// From SIGTERM to SIGKILL when the requests in flight have used up the grace period.
     pub(crate) last_word: Duration,
+    /// From SIGTERM to SIGKILL when the requests in flight are over, zero for SIGKILL at once; none for what they have
+    /// left of the grace period.
+    pub(crate) after_requests: Option<Duration>,
     /// From SIGKILL until we no longer wait for the exit.
     pub(crate) reap: Duration,
 }
@@ -218,7 +221,13 @@ pub(crate) fn step(
         (Draining { until, pressure: Pressure::Waiting, why }, Event::Agreed) => {
             (Draining { until, pressure: Pressure::Leaving, why }, &[])
         }
+        (Draining { pressure: Pressure::Waiting, why, .. }, Event::Idle)
+            if bounds.after_requests.is_some_and(|grace| grace.is_zero()) =>
+        {
+            (killed(why), &[Kill])
+        }
         (Draining { until, pressure: Pressure::Waiting, why }, Event::Idle) => {
+            let until = bounds.after_requests.map_or(until, |grace| now + grace);
             // However little time is left, there is time for a last word.
             (Draining { until: until.max(now + bounds.last_word), pressure: Pressure::Asked, why }, &[Ask])
         }

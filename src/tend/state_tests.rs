@@ -8,6 +8,7 @@ use super::Effect::{Ask, Diagnose, Kill, Publish, SayGoodbye, Settle, Spawn, Wit
 use super::{Bounds, DrainCause, Effect, Event, Exit, Pressure, StartFailure, Stranger, WorkerState, step};
 
 const BOUNDS: Bounds = Bounds {
+    after_requests: None,
     start_timeout: Duration::from_secs(25),
     return_timeout: Duration::from_secs(10),
     grace: Duration::from_secs(20),
@@ -294,5 +295,19 @@ fn an_end_is_told_in_words() {
         (Exit::Signal(40), "was ended by signal 40"),
     ] {
         assert_eq!(exit.to_string(), words);
+    }
+}
+
+#[test]
+fn where_requests_have_their_own_time_the_grace_begins_after_them() {
+    let now = Instant::now();
+    let waiting = draining(now + Duration::from_secs(90), Pressure::Waiting);
+    for (grace, expected, effect) in [
+        (0, draining(now + BOUNDS.reap, Pressure::Killed), Kill),
+        (2, draining(now + Duration::from_secs(2), Pressure::Asked), Ask),
+    ] {
+        let bounds = Bounds { after_requests: Some(Duration::from_secs(grace)), ..BOUNDS };
+        let (state, effects) = step(waiting.clone(), Event::Idle, now, &bounds);
+        assert_eq!((state, effects), (expected, &[effect] as &[Effect]), "{grace} s");
     }
 }

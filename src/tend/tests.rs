@@ -1,5 +1,6 @@
 //! Real processes: what only they can show.
 
+mod growing;
 mod leaving;
 mod losing;
 mod replacing;
@@ -31,6 +32,21 @@ const LONG: Duration = Duration::from_secs(20);
 /// A worker in one line of Node: listens on PORT.
 const LISTENS: &str = "require('http').createServer((q,r)=>r.end('ok')).listen(process.env.PORT)";
 
+fn settings(slots: usize, queue_length: usize) -> PoolSettings {
+    PoolSettings {
+        name: "app".to_owned(),
+        slots,
+        max_concurrent: 10,
+        queue_length,
+        queue_timeout: LONG,
+        start_timeout: LONG,
+        opens_complete: false,
+        grows: false,
+        eager: None,
+        balancing: crate::pool::LoadBalancing::default(),
+    }
+}
+
 struct Application {
     pool: Arc<Pool>,
     drain: Drain,
@@ -45,22 +61,21 @@ impl Application {
     }
 
     fn start(words: &[&str], workers: usize, change: impl FnOnce(&mut ApplicationPlan)) -> Application {
+        Application::in_pool(words, settings(workers, 10), change)
+    }
+
+    fn in_pool(
+        words: &[&str],
+        settings: PoolSettings,
+        change: impl FnOnce(&mut ApplicationPlan),
+    ) -> Application {
         let folder = tempfile::tempdir().unwrap();
         let mut words = words.iter().map(ToString::to_string);
         let command = CommandLine { program: words.next().unwrap(), args: words.collect() };
         let mut plan = ApplicationPlan::new("app".to_owned(), command, folder.path().to_owned());
         plan.environment.push(("FOLDER".to_owned(), folder.path().display().to_string()));
         change(&mut plan);
-        let pool = Pool::new(PoolSettings {
-            name: "app".to_owned(),
-            slots: workers,
-            max_concurrent: 10,
-            queue_length: 10,
-            queue_timeout: LONG,
-            start_timeout: LONG,
-            opens_complete: false,
-            balancing: crate::pool::LoadBalancing::default(),
-        });
+        let pool = Pool::new(settings);
         let console = Console::new(std::io::sink(), std::io::sink(), [false; 2]);
         let house = Arc::new(House::without_keeper(console).unwrap());
         let gate = plan.rapid_fails_per_minute.map(|limit| Arc::new(Gate::new(limit)));
@@ -329,16 +344,7 @@ async fn a_worker_that_refuses_connections_is_left_out_until_it_answers_again() 
 async fn a_server_that_already_runs_is_used_while_it_answers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
-    let pool = Pool::new(PoolSettings {
-        name: "app".to_owned(),
-        slots: 1,
-        max_concurrent: 10,
-        queue_length: 0,
-        queue_timeout: LONG,
-        start_timeout: LONG,
-        opens_complete: false,
-        balancing: crate::pool::LoadBalancing::default(),
-    });
+    let pool = Pool::new(settings(1, 0));
     let drain = Drain::new(LONG);
     let mut task = tokio::task::JoinSet::new();
     task.spawn(watch_upstreams(vec![Address::Unix(path.clone())], Arc::clone(&pool), drain.clone()));

@@ -1,6 +1,8 @@
 //! Servers that already run take the place of workers: published while they answer, left out while they do not.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,7 +12,7 @@ use tokio::time::Instant;
 use super::ready;
 use crate::base::address::Address;
 use crate::base::drain::Drain;
-use crate::pool::{Outlook, Pool};
+use crate::pool::{Outlook, Pool, Worker};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -26,12 +28,23 @@ struct Upstreams {
 
 /// Watches the servers, one per slot of the pool, until the drain is requested and their last request is over.
 pub(crate) async fn watch_upstreams(addresses: Vec<Address>, pool: Arc<Pool>, drain: Drain) {
-    let missing = Mutex::new(vec![None; addresses.len()]);
+    let servers = addresses.into_iter().enumerate().map(|(slot, address)| (slot..slot + 1, address));
+    watch(servers.collect(), pool, drain).await;
+}
+
+/// The same for one server that has all slots of the pool.
+pub(super) async fn watch_server(address: Address, pool: Arc<Pool>, drain: Drain) {
+    let slots = 0..pool.settings().slots;
+    watch(vec![(slots, address)], pool, drain).await;
+}
+
+async fn watch(servers: Vec<(Range<usize>, Address)>, pool: Arc<Pool>, drain: Drain) {
+    let missing = Mutex::new(vec![None; servers.len()]);
     let upstreams = Arc::new(Upstreams { pool, drain, missing });
     let mut tasks = JoinSet::new();
-    for (slot, address) in addresses.into_iter().enumerate() {
+    for (number, (slots, address)) in servers.into_iter().enumerate() {
         let upstreams = Arc::clone(&upstreams);
-        tasks.spawn(async move { upstreams.watch(slot, &address).await });
+        tasks.spawn(async move { upstreams.watch(number, slots, &address).await });
     }
     upstreams.drain.requested().await;
     upstreams.pool.announce(Outlook::Stopping);
@@ -39,19 +52,20 @@ pub(crate) async fn watch_upstreams(addresses: Vec<Address>, pool: Arc<Pool>, dr
 }
 
 impl Upstreams {
-    async fn watch(&self, slot: usize, address: &Address) {
+    async fn watch(&self, number: usize, slots: Range<usize>, address: &Address) {
         loop {
             tokio::select! {
                 biased;
                 () = self.drain.requested() => return,
-                () = self.until_it_answers(slot, address) => {}
+                () = self.until_it_answers(number, address) => {}
             }
-            let worker = self.pool.worker(slot, address.clone(), None);
-            self.pool.publish(Arc::clone(&worker));
+            let workers: Vec<_> =
+                slots.clone().map(|slot| self.pool.worker(slot, address.clone(), None)).collect();
+            workers.iter().for_each(|worker| self.pool.publish(Arc::clone(worker)));
             self.pool.announce(Outlook::Expected);
             let unreachable = async {
                 loop {
-                    worker.reported_unreachable().await;
+                    one_is_unreachable(&workers).await;
                     if ready::probe(address).await.is_err() {
                         return;
                     }
@@ -62,10 +76,15 @@ impl Upstreams {
                 () = self.drain.requested() => true,
                 () = unreachable => false,
             };
-            self.pool.withdraw(&worker);
+            workers.iter().for_each(|worker| self.pool.withdraw(worker));
             if drained {
+                let all_drained = async {
+                    for worker in &workers {
+                        worker.drained().await;
+                    }
+                };
                 tokio::select! {
-                    () = worker.drained() => {}
+                    () = all_drained => {}
                     () = self.drain.overdue() => {}
                 }
                 return;
@@ -73,16 +92,16 @@ impl Upstreams {
         }
     }
 
-    async fn until_it_answers(&self, slot: usize, address: &Address) {
+    async fn until_it_answers(&self, number: usize, address: &Address) {
         let mut pause = FIRST_PAUSE;
         let since = Instant::now();
         while let Err(error) = ready::probe(address).await {
-            self.missing.lock()[slot] = Some(since);
+            self.missing.lock()[number] = Some(since);
             self.despair(address, &error);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.missing.lock()[slot] = None;
+        self.missing.lock()[number] = None;
     }
 
     /// Tells requests not to wait when all servers have been missing for a while.
@@ -99,4 +118,14 @@ impl Upstreams {
         drop(missing);
         self.pool.announce(Outlook::Failing(why.into()));
     }
+}
+
+/// Waits until a core could not connect as one of these.
+async fn one_is_unreachable(workers: &[Arc<Worker>]) {
+    let mut reports: Vec<_> = workers.iter().map(|worker| Box::pin(worker.reported_unreachable())).collect();
+    std::future::poll_fn(|cx| {
+        let is_reported = reports.iter_mut().any(|report| report.as_mut().poll(cx).is_ready());
+        if is_reported { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

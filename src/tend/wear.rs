@@ -18,10 +18,9 @@ const SPREAD_PERCENT: u64 = 5;
 const MB: u64 = 1024 * 1024;
 
 /// Ready when one of the limits is reached, with what follows "the worker"; never if there are none. `begun` is when its
-/// process was started. Which requests, age or memory is too much lies up to 5 % below the limit, by the worker's slot,
+/// process was started. Which requests or age is too much lies up to 5 % below the limit, by the slot (nothing for 0),
 /// never above.
-pub(super) async fn worn(wear: &Wear, worker: &Worker, pid: u32, begun: Instant) -> String {
-    let slot = worker.slot();
+pub(super) async fn worn(wear: &Wear, worker: &Worker, slot: usize, pid: u32, begun: Instant) -> String {
     tokio::select! {
         why = by_requests(wear.requests, slot, worker) => why,
         why = by_age(wear.age, slot, begun) => why,
@@ -105,6 +104,8 @@ mod tests {
             queue_timeout: Duration::ZERO,
             start_timeout: Duration::ZERO,
             opens_complete: false,
+            grows: false,
+            eager: None,
             balancing: LoadBalancing::default(),
         })
     }
@@ -121,7 +122,7 @@ mod tests {
         let pool = pool();
         let worker = publish(&pool);
         let wear = Wear { requests: Some(3), ..Wear::default() };
-        let mut worn = std::pin::pin!(worn(&wear, &worker, 1, Instant::now()));
+        let mut worn = std::pin::pin!(worn(&wear, &worker, 0, 1, Instant::now()));
         let leases: Vec<_> = (0..3).map(|_| pool.lease_now().unwrap()).collect();
         for lease in leases {
             assert!(worker.served() < 3);
@@ -142,7 +143,7 @@ mod tests {
         let day = Duration::from_secs(24 * 3600);
         let wear = Wear { age: Some(day), ..Wear::default() };
         let begun = Instant::now();
-        assert_eq!(worn(&wear, &worker, 1, begun).await, "is 24 h old");
+        assert_eq!(worn(&wear, &worker, 0, 1, begun).await, "is 24 h old");
         assert!((day..day + Duration::from_secs(1)).contains(&begun.elapsed()));
     }
 
@@ -153,12 +154,12 @@ mod tests {
         let own = std::process::id();
         let none = Wear { memory_bytes: Some(u64::MAX), age: Some(Duration::MAX), requests: Some(u64::MAX) };
         for wear in [none, Wear::default()] {
-            let worn = worn(&wear, &worker, own, Instant::now());
+            let worn = worn(&wear, &worker, 0, own, Instant::now());
             let hour = Duration::from_secs(3600);
             assert!(tokio::time::timeout(hour, worn).await.is_err(), "{wear:?}");
         }
         let wear = Wear { memory_bytes: Some(1), ..Wear::default() };
-        let why = worn(&wear, &worker, own, Instant::now()).await;
+        let why = worn(&wear, &worker, 0, own, Instant::now()).await;
         assert!(why.starts_with("uses ") && why.ends_with(" MB of memory"), "{why}");
     }
 

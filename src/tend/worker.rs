@@ -17,7 +17,7 @@ use super::outlook::{Record, hope};
 use super::state::{Bounds, DrainCause, Effect, Event, WorkerState, step};
 use super::succession::{Forebear, Heir, Service};
 use super::{Progress, Retrying, approach, goodbye};
-use crate::pool::WorkerProcess;
+use crate::pool::{Start, WorkerProcess};
 
 /// From SIGTERM to SIGKILL for a worker whose requests took all the grace there was.
 pub(super) const LAST_WORD: Duration = Duration::from_millis(500);
@@ -35,6 +35,12 @@ pub(super) struct Slot {
     pub(super) life: Option<Life>,
     /// The turn to start, given back when the start is over.
     pub(super) turn: Option<OwnedSemaphorePermit>,
+    /// The start that a request has called for, until it is over.
+    pub(super) start: Option<Start>,
+    /// The worker was asked to end as it is not needed, or worn.
+    pub(super) is_retiring: bool,
+    /// The last worker has left in good order: nobody needs to hear of the next.
+    pub(super) is_quiet: bool,
     pub(super) record: Record,
     /// How the last worker ended, in one sentence.
     pub(super) ending: Option<Ending>,
@@ -72,6 +78,8 @@ pub(super) struct Ending {
     pub(super) why: String,
     /// What a hanging worker did, in words that follow "the worker".
     pub(super) hung: Option<String>,
+    /// It has answered requests, and had enough of them.
+    pub(super) is_voluntary: bool,
 }
 
 impl Slot {
@@ -80,19 +88,27 @@ impl Slot {
         let bounds = Bounds {
             start_timeout: plan.start_timeout,
             return_timeout: RETURN,
+            after_requests: plan.finishing.map(|_| plan.grace),
             grace: plan.grace,
             last_word: LAST_WORD,
             reap: REAP,
         };
         let budget = Budget::new(plan.restarts);
+        let state = match application.pool.settings().grows {
+            true => WorkerState::Resting { calls: 0 },
+            false => WorkerState::BackingOff { until: Instant::now() },
+        };
         let mut slot = Slot {
             application,
             number,
-            state: WorkerState::BackingOff { until: Instant::now() },
+            state,
             bounds,
             budget,
             life: None,
             turn: None,
+            start: None,
+            is_retiring: false,
+            is_quiet: false,
             record: Record::default(),
             ending: None,
             ever_ready: false,
@@ -103,6 +119,11 @@ impl Slot {
         };
         slot.refill_attempts();
         slot
+    }
+
+    /// A slot that starts at once.
+    pub(super) fn begun(application: Arc<Application>, number: usize, start: Start) -> Slot {
+        Slot { start: Some(start), ..Slot::new(application, number) }
     }
 
     /// A slot that takes the place of one whose worker is worn out, if it can.
@@ -125,6 +146,7 @@ impl Slot {
                 if !matches!(self.state, WorkerState::Starting { .. }) {
                     self.turn = None;
                 }
+                self.settle_start();
                 self.tell();
             }
         }
@@ -196,6 +218,7 @@ impl Slot {
             told: life.told.as_str().into(),
         };
         let worker = pool.worker(self.number, address, Some(process));
+        Self::limit(&self.application, &worker);
         life.workers.push(Arc::clone(&worker));
         life.output.forget_first_words();
         pool.journal().ready(life.pid);
@@ -204,7 +227,13 @@ impl Slot {
             let now = Instant::now();
             life.first_ready = Some(now);
             let after = now - life.begun;
-            self.application.report(Progress::WorkerReady { slot: self.number, pid: life.pid, after });
+            match self.is_quiet {
+                true => self.application.has_worker(),
+                false => {
+                    let (slot, pid) = (self.number, life.pid);
+                    self.application.report(Progress::WorkerReady { slot, pid, after });
+                }
+            }
         }
         self.record.failing = false;
         self.ever_ready = true;
@@ -216,7 +245,8 @@ impl Slot {
 
     pub(super) fn refill_attempts(&mut self) {
         self.record.attempts = match self.application.plan.retrying {
-            Retrying::BackOff => None,
+            Retrying::BackOff if !self.grows() => None,
+            Retrying::BackOff => Some(1),
             Retrying::OnDemand { attempts } => Some(attempts.max(1)),
         };
     }
@@ -239,8 +269,10 @@ impl Slot {
 
     fn kill(&mut self) {
         let Some(life) = &mut self.life else { return };
-        if let (Some(since), WorkerState::Draining { why: DrainCause::Told, .. }) =
-            (life.unwanted, &self.state)
+        // Whoever is given no time at all was not slow.
+        if !self.application.plan.grace.is_zero()
+            && let (Some(since), WorkerState::Draining { why: DrainCause::Told, .. }) =
+                (life.unwanted, &self.state)
         {
             let (slot, pid, asked) = (self.number, life.pid, life.asked.clone());
             // A last word may have been kept back, or added, and a moment lost; people know the limit they have set.
@@ -264,7 +296,9 @@ impl Slot {
             return;
         }
         let hope = hope(&self.state, self.record, Instant::now());
-        let failure = self.ending.as_ref().map(|ending| ending.why.as_str());
+        // Where workers come and go with the requests, one that ends is no failure.
+        let failing = self.ending.as_ref().filter(|_| !self.grows() || self.record.failing);
+        let failure = failing.map(|ending| ending.why.as_str());
         self.application.note(self.number, hope, failure);
     }
 }

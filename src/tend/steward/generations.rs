@@ -20,6 +20,8 @@ const MOST_RETIRING: usize = 4;
 pub(super) struct Running {
     pub(super) number: u64,
     pub(super) generation: Arc<Generation>,
+    /// Requests need no worker of it that has started before they come.
+    needs_no_start: bool,
     /// A start that fails is followed by another at once, and only the last failure has none to come.
     pub(super) tries_again: bool,
     drain: Drain,
@@ -52,9 +54,9 @@ pub(super) struct Generations {
 }
 
 impl Running {
-    /// Whether every slot has a worker that is ready.
+    /// Whether every slot has a worker that is ready, if requests are to find them so.
     pub(super) fn is_complete(&self) -> bool {
-        self.generation.pool.is_complete()
+        self.needs_no_start || self.generation.pool.is_complete()
     }
 
     /// No request finds it any longer: those in flight end, those that wait are told, then its workers end.
@@ -86,8 +88,10 @@ impl Generations {
             plan.application.environment.push(("IISNODE_CONTROL_PIPE".to_owned(), socket));
         }
         let tries_again = matches!(plan.application.retrying, Retrying::OnDemand { .. });
+        let needs_no_start = plan.pool.grows || plan.application.server.is_some();
         let pool = Pool::new(plan.pool);
-        let drain = Drain::new(plan.application.grace);
+        let finishing = plan.application.finishing.unwrap_or_default();
+        let drain = Drain::new(finishing.saturating_add(plan.application.grace));
         let generation = Arc::new(Generation { pool: pool.clone(), passing: plan.passing });
         let (sender, application) = (self.news.clone(), id.clone());
         let name: Arc<str> = generation.pool.settings().name.as_str().into();
@@ -116,7 +120,7 @@ impl Generations {
             }
             number
         });
-        Running { number, generation, tries_again, drain }
+        Running { number, generation, needs_no_start, tries_again, drain }
     }
 
     /// The files of an application have changed: what failed before counts no longer.

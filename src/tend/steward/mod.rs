@@ -260,9 +260,11 @@ impl<P: Planner> Steward<P> {
                 .chain(of_configuration)
                 .find(|(directory, _)| self.planner.is_below(id, directory))
                 .map(|(_, cause)| cause.clone());
+            let by_name = stale.applications.iter().find(|(known, _)| known == id);
+            let by_name = by_name.map(|(_, cause)| cause.clone());
             let retry = tended.troubled.clone().filter(|_| everything);
             let cause = tended.changed(paths, everything).or(retry);
-            if let Some(cause) = by_directory.or(cause) {
+            if let Some(cause) = by_directory.or(by_name).or(cause) {
                 recycled.push((tended.application.clone(), Cause::File(cause)));
             }
         }
@@ -284,6 +286,7 @@ impl<P: Planner> Steward<P> {
         loop {
             let found = self.planner.changed(&paths, extent);
             stale.stale.extend(found.stale);
+            stale.applications.extend(found.applications);
             stale.offline.extend(found.offline);
             if !found.directories {
                 return stale;
@@ -428,7 +431,10 @@ impl<P: Planner> Steward<P> {
             return;
         }
         self.take_over();
-        self.say(Event::Worker { application: settings.name, generation, slots: settings.slots, progress });
+        // Those that may come beyond them are not waited for.
+        // Of those that come as they are needed the first is told of.
+        let slots = if settings.grows { 1 } else { settings.slots };
+        self.say(Event::Worker { application: settings.name, generation, slots, progress });
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) enum Extent {
 pub(crate) struct Found {
     /// Directories whose applications are stale, each with the file of the configuration that made them so.
     pub(crate) stale: Vec<(PathBuf, PathBuf)>,
+    /// Applications that are stale, wherever they lie, each with such a file.
+    pub(crate) applications: Vec<(ApplicationId, PathBuf)>,
     /// Pages that take applications offline, each as the page itself and as what changed.
     pub(crate) offline: Vec<(PathBuf, PathBuf)>,
     /// [`Planner::directories`] says something else than before.
