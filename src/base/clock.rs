@@ -26,6 +26,11 @@ impl Tick {
         let ticks = duration.as_millis().div_ceil(TICK.as_millis());
         Tick(self.0.saturating_add(u32::try_from(ticks).unwrap_or(u32::MAX)))
     }
+
+    /// How long it is from `earlier` to this moment; zero if that is the later one.
+    pub(crate) fn since(self, earlier: Tick) -> Duration {
+        TICK.saturating_mul(self.0.saturating_sub(earlier.0))
+    }
 }
 
 struct Entry {

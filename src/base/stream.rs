@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::fs::sendfile;
-use rustix::net::sockopt::{set_socket_linger, set_tcp_nodelay, socket_error};
+use rustix::net::sockopt::{set_socket_linger, set_socket_send_buffer_size, set_tcp_nodelay, socket_error};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect,
     getpeername, getsockname, recv, send, shutdown, socket_with,
@@ -133,6 +133,19 @@ impl Stream {
         }
     }
 
+    /// Sends so few bytes that the socket takes them at once, and waits until the other side of a Unix socket has read them, or
+    /// has closed.
+    pub(crate) async fn send_and_see_read(&self, bytes: &[u8]) -> io::Result<()> {
+        // That there was room is known already; what is to come is news.
+        self.socket.writable().await?.clear_ready();
+        if send(self.socket.get_ref(), bytes, SendFlags::NOSIGNAL)? < bytes.len() {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        // The kernel tells of room whenever some comes back.
+        self.socket.writable().await?.retain_ready();
+        Ok(())
+    }
+
     /// Moves up to `most` bytes into an empty pipe; 0 is the end of the stream.
     pub(crate) fn poll_fill(
         &self,
@@ -193,6 +206,19 @@ impl Stream {
     /// Ends our half: the other side reads an end of stream, and may go on sending.
     pub(crate) fn shutdown(&self) -> io::Result<()> {
         Ok(shutdown(self.socket.get_ref(), Shutdown::Write)?)
+    }
+
+    /// Reads no more: what the other side of a Unix socket writes from here on fails. Of what we write next to nothing is
+    /// taken before that side reads it.
+    pub(crate) fn shutdown_reading(&self) -> io::Result<()> {
+        // The kernel knows what is the least.
+        set_socket_send_buffer_size(self.socket.get_ref(), 1)?;
+        Ok(shutdown(self.socket.get_ref(), Shutdown::Read)?)
+    }
+
+    /// The socket, in nobody's care any more.
+    pub(crate) fn into_socket(self) -> OwnedFd {
+        self.socket.into_inner()
     }
 
     /// Both directions apart; the socket closes when both are dropped.

@@ -178,6 +178,10 @@ impl H2 {
         !self.body_taken && !self.has_begun()
     }
 
+    pub(crate) fn body_is_here(&self) -> bool {
+        self.body_is_done()
+    }
+
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         let gone = match (&mut self.answer, &self.body) {
             (Some(answer), _) => answer.poll_closed(cx),

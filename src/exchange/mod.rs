@@ -7,10 +7,12 @@ pub(crate) mod h1;
 pub(crate) mod h2;
 pub(crate) mod pipe;
 pub(crate) mod reply;
+pub(crate) mod request_id;
+pub(crate) mod spool;
 pub(crate) mod tunnel;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use std::task::{Context, Poll};
 use self::h1::H1;
 use self::h2::H2;
 use self::reply::{Opening, Reply};
+use self::request_id::RequestId;
+use self::spool::Spool;
 use self::tunnel::Tunnel;
 use crate::base::buffers::Block;
 use crate::base::clock::Timer;
@@ -31,6 +35,9 @@ use crate::http1::request::{Method, RequestHead};
 use crate::http1::response::{Asked, ResponseHead};
 use crate::rules::policy::Policy;
 
+/// No body of unknown length is larger, whatever a site allows.
+const MAX_SPOOLED_BYTES: u64 = 1 << 30;
+
 /// Where a client connects from.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
@@ -38,18 +45,21 @@ pub(crate) struct Peer {
     pub(crate) ip: Option<Box<str>>,
     /// Its end of the connection; 0 on a Unix socket.
     pub(crate) port: u16,
+    /// Our end of it; 0 on a Unix socket.
+    pub(crate) served_port: u16,
     /// The connection comes from this machine, and is none that proxies prefer (a Unix socket).
     pub(crate) is_local: bool,
 }
 
 impl Peer {
     /// A client at `there` that has reached us at `here`; both none for Unix sockets.
-    pub(crate) fn new(there: Option<SocketAddr>, here: Option<IpAddr>) -> Peer {
+    pub(crate) fn new(there: Option<SocketAddr>, here: Option<SocketAddr>) -> Peer {
         let ip = there.map(|there| there.ip().to_canonical());
         let is_local =
-            ip.is_some_and(|ip| ip.is_loopback() || here.is_some_and(|here| here.to_canonical() == ip));
+            ip.is_some_and(|ip| ip.is_loopback() || here.is_some_and(|here| here.ip().to_canonical() == ip));
         let port = there.map_or(0, |there| there.port());
-        Peer { ip: ip.map(|ip| ip.to_string().into_boxed_str()), port, is_local }
+        let served_port = here.map_or(0, |here| here.port());
+        Peer { ip: ip.map(|ip| ip.to_string().into_boxed_str()), port, served_port, is_local }
     }
 }
 
@@ -101,8 +111,20 @@ pub(crate) struct Exchange<'c> {
     pub(crate) at_answer: Option<Box<dyn FnOnce() -> String>>,
     /// Its error pages stand in for those of workers. Almost always none.
     pub(crate) replaces: Option<Arc<Policy>>,
+    /// The most bytes a body of unknown length may have.
+    pub(crate) body_limit: u64,
+    /// The body, without its framing, if it had to be here before a worker was asked.
+    pub(crate) spool: Option<Spool>,
+    /// The program that was asked has answered that the site is to serve this target in its place, as a GET; nothing has
+    /// been sent.
+    pub(crate) redirected: Option<Box<str>>,
+    /// The target that is served in place of the client's, as a GET, since a program has answered so.
+    pub(crate) in_place: Option<Box<str>>,
+    /// How often that has happened.
+    pub(crate) redirects: usize,
     /// Set when client and worker have agreed to go on in another protocol.
     pub(crate) tunnel: Option<Tunnel>,
+    id: Option<RequestId>,
 }
 
 impl<'c> Exchange<'c> {
@@ -116,7 +138,27 @@ impl<'c> Exchange<'c> {
             with_answer: String::new(),
             at_answer: None,
             replaces: None,
+            body_limit: MAX_SPOOLED_BYTES,
+            spool: None,
+            redirected: None,
+            in_place: None,
+            redirects: 0,
             tunnel: None,
+            id: None,
+        }
+    }
+
+    /// Its number in pages and logs, from now on.
+    pub(crate) fn id(&mut self) -> RequestId {
+        *self.id.get_or_insert_with(RequestId::random)
+    }
+
+    /// Method and target of what is served: the client's, or what a program has put in their place.
+    pub(crate) fn asked(&self) -> (&[u8], &[u8]) {
+        let (head, bytes) = (self.client.head(), self.client.head_bytes());
+        match &self.in_place {
+            Some(target) => (b"GET", target.as_bytes()),
+            None => (head.method_name.in_bytes(bytes), head.target.in_bytes(bytes)),
         }
     }
 }
@@ -183,12 +225,18 @@ impl Client<'_> {
         either!(self, client => client.body_is_done())
     }
 
+    /// Whether the whole body has been received, taken or not.
+    pub(crate) fn body_is_here(&self) -> bool {
+        either!(self, client => client.body_is_here())
+    }
+
     /// Whether the request could be sent once more from the beginning; if so, rewinds it.
     pub(crate) fn rewind(&mut self) -> bool {
         either!(self, client => client.rewind())
     }
 
-    /// Ready when the client has gone away; wakes the task for nothing at times.
+    /// Ready when the client has gone away; wakes the task for nothing at times. Not to be asked of HTTP/1 before all of
+    /// the body is here.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         either!(self, client => client.poll_gone(cx))
     }

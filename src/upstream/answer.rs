@@ -1,5 +1,6 @@
 //! The head of a worker's answer: looked at, and given to the client with what a site adds.
 
+use super::link::Link;
 use super::relay::{Answer, Relay, bad_answer_body};
 use crate::base::buffers::Block;
 use crate::exchange::h1::HEADROOM;
@@ -7,20 +8,16 @@ use crate::failure::Failure;
 use crate::http1::body::Body;
 use crate::http1::response::ResponseHead;
 
-/// The head of a response may be as large as iisnode allows.
-const MAX_ANSWER_HEAD_BYTES: usize = 64 * 1024;
-
-impl Relay<'_, '_> {
+impl<L: Link> Relay<'_, '_, L> {
     /// Looks at a head, whole or not; interim ones go to the client and another is waited for.
     pub(super) fn take_head(&mut self, mut block: Block) -> Result<(), Failure> {
         self.answered_any = true;
         let head = ResponseHead::parse(block.all(), block.start(), self.asked)
             .map_err(|bad| Failure::BadAnswer(bad.0))?;
+        let most = self.worker.most_head_bytes();
         let Some(head) = head else {
-            if block.filled().len() >= MAX_ANSWER_HEAD_BYTES
-                || (!block.has_room() && !block.grow(MAX_ANSWER_HEAD_BYTES))
-            {
-                return Err(Failure::AnswerHeadTooLarge(MAX_ANSWER_HEAD_BYTES));
+            if block.filled().len() >= most || (!block.has_room() && !block.grow(most)) {
+                return Err(Failure::AnswerHeadTooLarge(most));
             }
             self.answer = Answer::Head(Some(block));
             return Ok(());

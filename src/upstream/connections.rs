@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use crate::base::clock::{Clock, Tick};
 use crate::base::stream::Stream;
 use crate::failure::Failure;
@@ -36,11 +38,13 @@ struct Kept {
 pub(crate) struct Connections {
     clock: Rc<Clock>,
     kept: RefCell<HashMap<WorkerId, Kept>>,
+    /// What is still to come from workers whose clients have all they get.
+    afterwards: RefCell<JoinSet<()>>,
 }
 
 impl Connections {
     pub(crate) fn new(clock: Rc<Clock>) -> Connections {
-        Connections { clock, kept: RefCell::default() }
+        Connections { clock, kept: RefCell::default(), afterwards: RefCell::default() }
     }
 
     /// A new connection, or, where that will do, the one used last that is still good.
@@ -48,10 +52,27 @@ impl Connections {
         if reuse && let Some(stream) = self.take_idle(worker.id()) {
             return Ok(stream);
         }
+        Connections::connect_anew(worker).await
+    }
+
+    pub(super) async fn connect_anew(worker: &Worker) -> Result<Stream, Failure> {
         match tokio::time::timeout(CONNECT_TIMEOUT, Stream::connect(worker.address())).await {
             Ok(connected) => connected.map_err(|error| cause(error, worker)),
             Err(_) => Err(Failure::ConnectTimeout),
         }
+    }
+
+    /// Has `work` done while the client goes on; it ends with the core at the latest.
+    pub(super) fn go_on(&self, work: impl Future<Output = ()> + 'static) {
+        let mut afterwards = self.afterwards.borrow_mut();
+        while afterwards.try_join_next().is_some() {}
+        afterwards.spawn_local(work);
+    }
+
+    /// Waits until all that was to go on is done.
+    pub(crate) async fn left_alone(&self) {
+        let mut afterwards = self.afterwards.take();
+        while afterwards.join_next().await.is_some() {}
     }
 
     fn take_idle(&self, worker: WorkerId) -> Option<Stream> {
@@ -100,7 +121,7 @@ impl Connections {
 }
 
 /// Whether nothing has come on a connection that is to be silent, the end of the stream included.
-fn is_quiet(stream: &mut Stream) -> bool {
+pub(super) fn is_quiet(stream: &mut Stream) -> bool {
     let mut unexpected = [0];
     stream.poll_read(&mut Context::from_waker(Waker::noop()), &mut unexpected).is_pending()
 }

@@ -2,10 +2,14 @@
 
 mod answer;
 pub(crate) mod connections;
+mod deadlines;
 pub(crate) mod debug_header;
+pub(crate) mod fastcgi;
 pub(crate) mod forward;
 mod head;
+mod link;
 pub(crate) mod pace;
 mod relay;
+pub(crate) mod spool;
 #[cfg(test)]
 mod tests;

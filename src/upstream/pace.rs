@@ -25,6 +25,17 @@ pub(crate) struct Pace {
     rest: Tick,
     /// For a worker to take or to send anything.
     silence: Tick,
+    /// For a worker to have answered.
+    whole: Whole,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Unset,
+    Due(Tick),
+    /// So much is left when the client has taken what the worker has for it.
+    Held(Duration),
+    Came,
 }
 
 /// A deadline that bytes move on.
@@ -42,13 +53,14 @@ pub(crate) enum Overdue {
     Word,
     Rest,
     Silence,
+    Whole,
 }
 
 impl Pace {
     pub(crate) fn new(clock: Rc<Clock>, limits: Rc<Limits>) -> Pace {
         let never = Tick::NEVER;
         let (body, response) = (Due::NEVER, Due::NEVER);
-        Pace { clock, limits, body, response, word: never, rest: never, silence: never }
+        Pace { clock, limits, body, response, word: never, rest: never, silence: never, whole: Whole::Unset }
     }
 
     /// The worker has `patience` to say whether it wants the body, before we say so in its place.
@@ -109,9 +121,38 @@ impl Pace {
         self.silence = Tick::NEVER;
     }
 
+    /// The worker has a request, and `patience` for its whole answer from the first call on, but for the time in which it
+    /// `is_held_up` by the client.
+    pub(super) fn await_whole(&mut self, patience: Duration, is_held_up: bool) {
+        self.whole = match self.whole {
+            Whole::Unset => Whole::Due(self.clock.after(patience)),
+            Whole::Due(due) if is_held_up => Whole::Held(due.since(self.clock.now())),
+            Whole::Held(left) if !is_held_up => Whole::Due(self.clock.now().plus(left)),
+            other => other,
+        };
+    }
+
+    /// The worker has answered.
+    pub(super) fn whole_came(&mut self) {
+        self.whole = Whole::Came;
+    }
+
+    fn whole_due(&self) -> Tick {
+        match self.whole {
+            Whole::Due(due) => due,
+            Whole::Unset | Whole::Held(_) | Whole::Came => Tick::NEVER,
+        }
+    }
+
     /// The next moment at which something is overdue.
     pub(crate) fn due(&self) -> Tick {
-        self.body.at.min(self.response.at).min(self.word).min(self.rest).min(self.silence)
+        self.body
+            .at
+            .min(self.response.at)
+            .min(self.word)
+            .min(self.rest)
+            .min(self.silence)
+            .min(self.whole_due())
     }
 
     pub(crate) fn overdue(&self) -> Option<Overdue> {
@@ -122,6 +163,7 @@ impl Pace {
             (self.response.at, Overdue::Response),
             (self.word, Overdue::Word),
             (self.silence, Overdue::Silence),
+            (self.whole_due(), Overdue::Whole),
         ];
         order.into_iter().find(|(due, _)| *due <= now).map(|(_, what)| what)
     }

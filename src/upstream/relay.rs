@@ -9,11 +9,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::pace::{Overdue, Pace};
+use super::link::Link;
+use super::pace::Pace;
 use crate::base::buffers::Block;
-use crate::base::clock::Tick;
 use crate::base::pipe::Pipe;
-use crate::base::stream::Stream;
 use crate::exchange::h1::HEADROOM;
 use crate::exchange::{Client, Exchange};
 use crate::failure::Failure;
@@ -57,7 +56,7 @@ enum Log<'r> {
 }
 
 /// How an exchange ended that ended well.
-pub(crate) enum Ended {
+pub(super) enum Ended {
     /// The worker's connection may carry another request.
     Reusable {
         promised_seconds: Option<u32>,
@@ -69,12 +68,12 @@ pub(crate) enum Ended {
     },
 }
 
-pub(crate) struct Relay<'r, 'c> {
+pub(super) struct Relay<'r, 'c, L> {
     pub(super) exchange: &'r mut Exchange<'c>,
-    worker: &'r mut Stream,
+    pub(super) worker: &'r mut L,
     pub(super) asked: Asked,
     /// On the way to the worker.
-    up: Option<Block>,
+    pub(super) up: Option<Block>,
     /// The request is all here, and no larger than what a worker reads at once.
     is_small: bool,
     /// Any byte of the request has been taken by the worker's socket.
@@ -84,7 +83,7 @@ pub(crate) struct Relay<'r, 'c> {
     /// On the way to the client.
     pub(super) down: Option<Block>,
     /// The rest of a large body goes through here.
-    pipe: Option<Pipe>,
+    pub(super) pipe: Option<Pipe>,
     pub(super) answer: Answer,
     log: Log<'r>,
     pub(super) answered_any: bool,
@@ -92,17 +91,17 @@ pub(crate) struct Relay<'r, 'c> {
     pub(super) promised_seconds: Option<u32>,
     pub(super) upgraded: bool,
     /// How long the worker may be silent while it is waited for.
-    silence: Option<Duration>,
+    pub(super) silence: Option<Duration>,
     /// The worker's wish to close ends the client's connection, too.
     pub(super) forwards_connection: bool,
     pub(super) pace: Pace,
 }
 
-impl<'r, 'c> Relay<'r, 'c> {
+impl<'r, 'c, L: Link> Relay<'r, 'c, L> {
     /// `request` begins with the head as the worker is to get it. The response is complete when `log` is settled.
-    pub(crate) fn new(
+    pub(super) fn new(
         exchange: &'r mut Exchange<'c>,
-        worker: &'r mut Stream,
+        worker: &'r mut L,
         request: Block,
         is_small: bool,
         log: Option<&'r Output>,
@@ -134,9 +133,12 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
     }
 
-    pub(crate) async fn run(mut self) -> Result<Ended, Failure> {
+    pub(super) async fn run(mut self) -> Result<Ended, Failure> {
         let ended = std::future::poll_fn(|cx| self.poll(cx)).await;
         self.exchange.client.timer().clear();
+        if let Some(unsent) = self.up.take() {
+            self.worker.keep_unsent(unsent);
+        }
         ended?;
         if self.upgraded {
             return Ok(Ended::Upgraded { first: self.down.take() });
@@ -171,18 +173,21 @@ impl<'r, 'c> Relay<'r, 'c> {
         self.poll_deadlines(cx)
     }
 
-    fn is_answered(&self) -> bool {
+    pub(super) fn is_answered(&self) -> bool {
         let is_sent = self.down.is_none() && matches!(self.log, Log::Settled);
         matches!(self.answer, Answer::Done) && (is_sent || self.upgraded)
     }
 
-    fn is_asked(&self) -> bool {
-        self.up.is_none() && (self.up_closed || self.exchange.client.body_is_done())
+    pub(super) fn is_asked(&self) -> bool {
+        let is_sent = || self.exchange.client.body_is_done() && self.worker.is_finished();
+        self.up.is_none() && (self.up_closed || is_sent())
     }
 
-    /// The worker gets no more of the request.
+    /// The worker gets no more of the request in this exchange.
     fn close_up(&mut self) {
-        self.up = None;
+        if let Some(unsent) = self.up.take() {
+            self.worker.keep_unsent(unsent);
+        }
         self.up_closed = true;
     }
 
@@ -212,6 +217,9 @@ impl<'r, 'c> Relay<'r, 'c> {
         }
         let client = &mut self.exchange.client;
         if self.up_closed || client.body_is_done() {
+            if !self.up_closed && !self.worker.is_finished() {
+                return self.poll_finish(cx);
+            }
             return match client.poll_gone(cx) {
                 Poll::Ready(gone) => Poll::Ready(Err(gone)),
                 Poll::Pending => Poll::Pending,
@@ -230,6 +238,22 @@ impl<'r, 'c> Relay<'r, 'c> {
         Poll::Ready(Ok(()))
     }
 
+    /// Moves what follows the request's body one piece further.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let Poll::Ready(sent) = self.worker.poll_finish(cx) else {
+            self.pace.await_worker();
+            return self.exchange.client.poll_gone(cx).map(Err);
+        };
+        if let Some(failure) = self.worker.failure() {
+            return Poll::Ready(Err(failure));
+        }
+        match sent {
+            Ok(()) => self.pace.sign_came(),
+            Err(_) => self.close_up(),
+        }
+        Poll::Ready(Ok(()))
+    }
+
     // Towards the client.
 
     /// Moves the response one piece further. Pending when there is nothing to do but wait.
@@ -243,6 +267,7 @@ impl<'r, 'c> Relay<'r, 'c> {
         if let Some(block) = &mut self.down {
             let Poll::Ready(sent) = self.exchange.client.poll_send(cx, block.filled()) else {
                 self.pace.await_reader();
+                self.worker.read_ahead(cx);
                 return Poll::Pending;
             };
             let sent = sent.map_err(|_| Failure::ClientGone)?;
@@ -281,6 +306,7 @@ impl<'r, 'c> Relay<'r, 'c> {
                         Poll::Pending
                     }
                     Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(self.take_head(block)),
+                    Poll::Ready(_) if let Some(failure) = self.worker.failure() => Poll::Ready(Err(failure)),
                     Poll::Ready(Err(error)) if block.is_empty() && self.was_left_unread(&error) => {
                         Poll::Ready(Err(Failure::NotRead))
                     }
@@ -301,7 +327,7 @@ impl<'r, 'c> Relay<'r, 'c> {
                         self.answer = Answer::Done;
                         Poll::Ready(Ok(()))
                     }
-                    Ok(0) | Err(_) => Poll::Ready(Err(Failure::Truncated)),
+                    Ok(0) | Err(_) => Poll::Ready(Err(self.worker.failure().unwrap_or(Failure::Truncated))),
                     Ok(n) => {
                         block.received(n);
                         self.pace.sign_came();
@@ -388,61 +414,13 @@ impl<'r, 'c> Relay<'r, 'c> {
     /// A body that is large, whose length is known and that needs no looking into, goes on past this process.
     pub(super) fn pipe_the_rest(&mut self) {
         if let Answer::Body(Body::Length(left)) = self.answer
+            && L::IS_PLAIN
             && left >= PIPED_FROM_BYTES
             && self.exchange.client.takes_pipes()
         {
             // Without descriptors for it, it is copied.
             self.pipe = self.exchange.local.pipes.open().ok();
         }
-    }
-
-    /// Whether nothing can move before the worker takes or sends something: the client owes nothing of its request, and
-    /// has taken all there is of the answer. For when both ways are pending.
-    fn waits_for_worker(&self) -> bool {
-        let is_read_by_client = self.down.is_none() && self.pipe.as_ref().is_none_or(Pipe::is_empty);
-        let is_sent_by_client = self.up.is_some() || self.is_asked();
-        is_read_by_client && is_sent_by_client && !matches!(self.answer, Answer::Done)
-    }
-
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        // A rest that flows may flow; one that the worker does not take is not waited for.
-        if self.is_answered() && (self.up.is_some() || self.exchange.limits.body_rate == 0) {
-            self.pace.await_rest();
-        }
-        if let Some(silence) = self.silence {
-            match self.waits_for_worker() {
-                true => self.pace.await_sign(silence),
-                false => self.pace.sign_came(),
-            }
-        }
-        let timer = self.exchange.client.timer();
-        if self.pace.due() == Tick::NEVER {
-            timer.clear();
-            return Poll::Pending;
-        }
-        match self.pace.overdue() {
-            None => {}
-            Some(Overdue::Rest) => return Poll::Ready(Ok(())),
-            Some(Overdue::Body) if self.is_answered() => return Poll::Ready(Ok(())),
-            Some(Overdue::Body) => return Poll::Ready(Err(Failure::BodyTooSlow)),
-            Some(Overdue::Response) => return Poll::Ready(Err(Failure::ClientTooSlow)),
-            Some(Overdue::Silence) => {
-                let after = self.silence.unwrap_or_default();
-                return Poll::Ready(Err(Failure::Silent { after }));
-            }
-            Some(Overdue::Word) => {
-                if let Client::H1(client) = &mut self.exchange.client
-                    && self.down.is_none()
-                {
-                    ready!(client.poll_continue(cx)).map_err(|_| Failure::ClientGone)?;
-                }
-                self.pace.word_came();
-            }
-        }
-        let timer = self.exchange.client.timer();
-        timer.wakes(cx.waker());
-        timer.set(self.pace.due());
-        Poll::Pending
     }
 }
 

@@ -58,6 +58,8 @@ async fn host(passing: Passing, address: SocketAddr, socket: UnixStream) -> Resu
         queue_timeout: PATIENCE,
         start_timeout: PATIENCE,
         opens_complete: false,
+        grows: false,
+        eager: None,
         balancing: LoadBalancing::default(),
     });
     pool.publish(pool.worker(0, Address::Tcp(address), None));

@@ -314,6 +314,11 @@ impl H1 {
         self.body.is_done()
     }
 
+    pub(crate) fn body_is_here(&self) -> bool {
+        let received = self.input.as_ref().map_or(0, |block| block.all().len().saturating_sub(self.body_at));
+        self.body.is_done() || matches!(self.body, Body::Length(left) if left <= received as u64)
+    }
+
     pub(crate) fn rewind(&mut self) -> bool {
         if self.streamed || self.begun {
             return false;
@@ -326,6 +331,15 @@ impl H1 {
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         // What a client sends ahead is kept for later, as far as there is room without asking for more.
         loop {
+            // The body may have filled the block that the head is in.
+            if self.ahead.is_none()
+                && let Some(block) = &self.input
+                && !block.has_room()
+                && self.body.is_done()
+                && self.body_at == block.end()
+            {
+                self.ahead = Some(self.local.buffers.large());
+            }
             let Some(block) = self.ahead.as_mut().or(self.input.as_mut()) else { return Poll::Pending };
             if !block.has_room() {
                 return Poll::Pending;
@@ -345,7 +359,7 @@ impl H1 {
             return false;
         }
         if let Some(ahead) = self.ahead.take() {
-            self.input = Some(ahead);
+            self.input = Some(ahead).filter(|ahead| !ahead.is_empty());
         } else if let Some(block) = &mut self.input {
             block.set_start(self.body_at);
             if block.is_empty() {
