@@ -2,6 +2,7 @@
 //! and HTTP_PLATFORM_PORT for who knows HttpPlatformHandler.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 
 use super::{Failure, Side};
 
@@ -11,6 +12,9 @@ pub enum Manner {
     Iisnode,
     HttpPlatform,
     AspNetCore,
+    FastCgi,
+    /// FastCGI that runs already, and is none of ours to start.
+    FastCgiServer,
     /// A program that no section of a `web.config` asks for.
     Command,
 }
@@ -23,11 +27,20 @@ const BAD_RESPONSE: u32 = 0x8007_2f78;
 const TOO_MANY_CRASHES: u32 = 0x8007_053d;
 const NO_FILE: u32 = 0x8007_0002;
 
+/// How the system says it, in words for people.
+const DENIED: &str = "Permission denied";
+
+const START_SERVER: &str = "Start the server (php-fpm) and compare its `listen` with `server` in ostler.yml, which names this \
+    address; requests are passed to it as soon as it answers.";
+const MAY_CONNECT: &str = "The user ostler runs as may not connect to this socket: give it to that user or its group with \
+    `listen.owner`, `listen.group` and `listen.mode` of php-fpm, and see that the folders above it may be entered.";
+
 impl Manner {
     /// The variable that tells a worker where to listen.
     pub fn port_variable(self) -> &'static str {
         match self {
-            Manner::Iisnode | Manner::Command => "PORT",
+            // Its programs listen on a descriptor, which no variable names.
+            Manner::Iisnode | Manner::FastCgi | Manner::FastCgiServer | Manner::Command => "PORT",
             Manner::HttpPlatform => "HTTP_PLATFORM_PORT",
             Manner::AspNetCore => "ASPNETCORE_PORT",
         }
@@ -39,7 +52,8 @@ impl Manner {
             Manner::Iisnode => Some("system.webServer/iisnode"),
             Manner::HttpPlatform => Some("system.webServer/httpPlatform"),
             Manner::AspNetCore => Some("system.webServer/aspNetCore"),
-            Manner::Command => None,
+            // A pool may be said in three files.
+            Manner::FastCgi | Manner::FastCgiServer | Manner::Command => None,
         }
     }
 
@@ -60,6 +74,11 @@ impl Manner {
                  default builder of ASP.NET Core does that by itself, unless UseUrls, --urls or a Kestrel endpoint in \
                  the settings says otherwise; take that out."
             }
+            Manner::FastCgi => {
+                "Have the program accept FastCGI connections on descriptor 0, its standard input, as php-cgi and the \
+                 FastCGI libraries do by themselves; a program that is started for each request does not."
+            }
+            Manner::FastCgiServer => START_SERVER,
             Manner::Command => {
                 "Have the program listen where the variable PORT says, the path of a Unix socket or a TCP port; with \
                  {port} in its arguments it is a TCP port, and {port} stands for it."
@@ -85,6 +104,7 @@ impl Failure {
         match manner {
             Manner::Iisnode => self.row().iis,
             Manner::HttpPlatform | Manner::AspNetCore => self.numbers_of_programs(),
+            Manner::FastCgi | Manner::FastCgiServer => self.numbers_of_fast_cgi(),
             Manner::Command => (self.status(), 0),
         }
     }
@@ -100,10 +120,23 @@ impl Failure {
         }
     }
 
+    /// IIS answers nearly everything with 500.0; the true status says more to proxies and monitoring.
+    fn numbers_of_fast_cgi(&self) -> (u16, u16) {
+        match self {
+            Failure::Overflow { .. } => (503, 4),
+            Failure::Closed { .. } | Failure::Stopping | Failure::Exhausted(_) => (503, 0),
+            failure if failure.is_of_start() => (502, 0),
+            Failure::BadSettings { .. } => (500, 0),
+            Failure::BadCgi(_) | Failure::EndedInHead { .. } | Failure::Shorter => (502, 2),
+            failure if failure.side() == Side::Upstream => (failure.status(), 0),
+            failure => failure.row().iis,
+        }
+    }
+
     /// The code that is shown as `HRESULT`.
     pub fn internal_code(&self, manner: Manner) -> u32 {
         match (manner, self) {
-            (Manner::Iisnode, _) => self.row().internal,
+            (Manner::Iisnode | Manner::FastCgi | Manner::FastCgiServer, _) => self.row().internal,
             (_, Failure::Silent { .. } | Failure::ConnectTimeout) => TIMED_OUT,
             (_, Failure::ConnectRefused(_) | Failure::ConnectBusy) => CANNOT_CONNECT,
             (_, Failure::BadAnswer(_) | Failure::BadAnswerBody(_) | Failure::AnswerHeadTooLarge(_)) => {
@@ -121,6 +154,13 @@ impl Failure {
         match (self, manner) {
             (Failure::BadSettings { is_yml: false, .. }, Manner::Iisnode) => {
                 "the iisnode settings of this application cannot be used".to_owned()
+            }
+            (Failure::Failing { why, .. }, Manner::FastCgiServer) => why.to_string(),
+            (Failure::NotReady { application, after }, Manner::FastCgiServer) => {
+                format!("the server at {application} did not answer in {} s", after.as_secs())
+            }
+            (Failure::BadSettings { .. }, Manner::FastCgi | Manner::FastCgiServer) => {
+                "the settings of this FastCGI pool cannot be used".to_owned()
             }
             (Failure::BadSettings { .. }, Manner::HttpPlatform | Manner::AspNetCore) => {
                 let section = manner.section().unwrap_or_default();
@@ -141,6 +181,8 @@ impl Failure {
     /// Where what is right for iisnode is not for any program.
     fn advice_for_programs(&self, manner: Manner) -> Option<Cow<'static, str>> {
         let is_command = manner == Manner::Command;
+        let is_server = manner == Manner::FastCgiServer;
+        let is_fast_cgi = is_server || manner == Manner::FastCgi;
         Some(Cow::Borrowed(match self {
             Failure::BadSettings { .. } => {
                 let place = manner
@@ -156,14 +198,31 @@ impl Failure {
                 "Name a program of this machine, with its whole path or a name that is found in PATH. PATH is the one \
                  ostler was started with."
             }
+            Failure::ProgramNotFound { .. } if is_fast_cgi => {
+                "Install it, or name another with `programs` in ostler.yml, which stands in for the path in \
+                 `scriptProcessor` and `fullPath`. PATH is the one ostler was started with."
+            }
             Failure::ProgramNotFound { .. } => {
                 "Set `processPath` in web.config to a program of this machine: its whole path, a path from the folder \
                  of that web.config, or a name that is found in PATH. PATH is the one ostler was started with."
+            }
+            Failure::Failing { why, .. } if is_server && why.contains(DENIED) => MAY_CONNECT,
+            Failure::ConnectRefused(error) if is_server && error.kind() == ErrorKind::PermissionDenied => {
+                MAY_CONNECT
+            }
+            Failure::Failing { .. } if is_server => START_SERVER,
+            Failure::Overflow { .. } if is_server => {
+                "Find out what the server's programs wait for. If it has more of them than maxInstances of the pool says, raise \
+                 that; queueLength says how many requests may wait."
             }
             Failure::LogsClosed => "Open the page on the machine itself.",
             Failure::Overflow { .. } if is_command => {
                 "Find out what the requests wait for. If the workers have time left, allow each of them more requests \
                  at once; if the processors have, run more workers."
+            }
+            Failure::Overflow { .. } if is_fast_cgi => {
+                "Find out what the programs wait for. If the machine has time and memory left, raise maxInstances of the \
+                 pool; queueLength says how many requests may wait."
             }
             Failure::Overflow { .. } => {
                 "Find out what the requests wait for. If the workers have time left, raise \

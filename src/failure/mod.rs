@@ -64,10 +64,19 @@ pub enum Failure {
     #[error("the client reads too slowly")]
     ClientTooSlow,
 
+    /// With the name of the variable that would have held it.
+    #[error("{0} is longer than a FastCGI program can be told")]
+    ParameterTooLarge(String),
+    #[error("the request's body is larger than {0} bytes")]
+    BodyTooLarge(u64),
+
     // The site's.
     /// With the numbers of IIS: request filtering, a method a file has no answer for, a rule that answers itself.
     #[error("{why}")]
     Refused { status: u16, substatus: u16, why: String },
+    /// A file that is served as one, or refused, because no handler of its path takes the method.
+    #[error("/{path}: the handler {handler} has this path for {verbs} only, and {method} was asked")]
+    OtherVerbs { numbers: (u16, u16), path: String, method: String, handler: String, verbs: String },
     /// What does not exist, as a whole sentence.
     #[error("{0}")]
     NotFound(String),
@@ -112,6 +121,8 @@ pub enum Failure {
     Stopping,
     #[error("the host has no {0} left")]
     Exhausted(&'static str),
+    #[error("the request's body could not be kept until it was whole: {0}")]
+    NotSpooled(io::Error),
     #[error("the file became shorter, or unreadable, while it was sent")]
     FileCut,
 
@@ -141,6 +152,34 @@ pub enum Failure {
     Truncated,
     #[error("the body of the worker's answer is not framed as it says: {0}")]
     BadAnswerBody(&'static str),
+
+    // A FastCGI program's.
+    /// `activityTimeout`.
+    #[error("the program did nothing for {} s (activityTimeout)", .after.as_secs())]
+    Inactive { after: Duration },
+    /// `requestTimeout` of FastCGI.
+    #[error("the program did not finish the request within {} s (requestTimeout)", .after.as_secs())]
+    Unfinished { after: Duration },
+    #[error("the program took no request: it {0}")]
+    Rejected(&'static str),
+    #[error("the program does not play the role of a FastCGI responder")]
+    UnknownRole,
+    #[error("what the program sent is not FastCGI: {0}")]
+    BadRecord(&'static str),
+    #[error("what the program printed is no CGI response: {0}")]
+    BadCgi(&'static str),
+    #[error("the program ended the request before the head of its answer, with code {exit_code}")]
+    EndedInHead { exit_code: u32 },
+    #[error("the program's answer is shorter than it said")]
+    Shorter,
+    /// Where the pool's `stderrMode` makes an error of it.
+    #[error("the program wrote to stderr, which its pool takes for an error")]
+    Complained,
+    /// With what it wrote to stderr; only for who may see that.
+    #[error("the program answered {status} without a page, and wrote to stderr")]
+    Blank { status: u16, said: Arc<[u8]> },
+    #[error("the program redirected the request within the site more than {0} times")]
+    RedirectLoop(usize),
 }
 
 impl Failure {
@@ -164,7 +203,7 @@ impl Failure {
             | Failure::ConnectBusy
             | Failure::ConnectTimeout
             | Failure::NotSent => Retry::Always,
-            Failure::NotRead => Retry::AFew,
+            Failure::NotRead | Failure::Rejected(_) => Retry::AFew,
             Failure::ClosedBeforeAnswer => Retry::IfIdempotent,
             _ => Retry::Never,
         }

@@ -28,6 +28,7 @@ const PROGRAM_NOT_FOUND: u32 = 1028;
 const BAD_SECTION: u32 = 1031;
 const BAD_YML: u32 = 1032;
 const CLOSING: u32 = 1034;
+const WAIT_TIMED_OUT: u32 = 258;
 const OVER_QUOTA: u32 = 1816;
 
 const fn downstream(status: u16, code: &'static str, advice: &'static str) -> Row {
@@ -62,6 +63,9 @@ const WHY_CLOSED: &str = "Look at its output below: an uncaught exception ends t
 const SPEAK_HTTP: &str = "Only an HTTP server can answer on PORT, one that keeps to HTTP/1.1. Look for code that \
     writes to the socket itself, and for Content-Length fields that are not true.";
 
+const SPEAK_FASTCGI: &str = "Only a FastCGI responder can answer there. Look for another program on this address, and \
+    for options such as -b that have the program listen elsewhere.";
+
 impl Failure {
     pub(super) fn row(&self) -> Row {
         match self {
@@ -81,10 +85,30 @@ impl Failure {
             Failure::ClientGone => downstream(400, "client_gone", "Nothing has to be done."),
             Failure::ClientTooSlow => downstream(400, "client_too_slow", ITS_SPEED),
 
-            Failure::Refused { status, substatus, .. } => {
+            Failure::ParameterTooLarge(_) => downstream(
+                431,
+                "parameter_too_large",
+                "Large cookies are the usual cause; clear them, or keep less in them.",
+            ),
+            Failure::BodyTooLarge(_) => downstream(
+                413,
+                "body_too_large",
+                "Raise maxAllowedContentLength, a number of bytes, at security/requestFiltering/requestLimits in \
+                 web.config. PHP has limits of its own: post_max_size and upload_max_filesize in php.ini.",
+            ),
+
+            Failure::Refused { status, substatus, why } => {
                 let internal = if *status == 501 { NOT_SUPPORTED } else { NONE };
-                site(*status, *substatus, internal, "refused", refused(*status, *substatus))
+                site(*status, *substatus, internal, "refused", refused(*status, *substatus, why))
             }
+            Failure::OtherVerbs { numbers: (status, substatus), .. } => site(
+                *status,
+                *substatus,
+                NONE,
+                "other_verbs",
+                "If the handler should answer, add the method to the `verb` of its row of handlers in web.config, or write \
+                 `verb=\"*\"`.",
+            ),
             Failure::NotFound(_) => site(
                 404,
                 0,
@@ -169,8 +193,16 @@ impl Failure {
                 1000,
                 OVER_QUOTA,
                 "exhausted",
-                "Raise the limit for the host (`ulimit -n`, LimitNOFILE= of a systemd unit), or let fewer connections \
-                 in.",
+                "Raise the limit for the host (of open files `ulimit -n`, LimitNOFILE= of a systemd unit; of bodies \
+                 `--limit spooledBytes`), or let fewer connections in.",
+            ),
+            Failure::NotSpooled(_) => host(
+                500,
+                0,
+                NONE,
+                "not_spooled",
+                "A body whose length is not known beforehand is kept in the folder for temporary files, TMPDIR or /tmp: \
+                 see that ostler may write there and that there is room.",
             ),
             Failure::FileCut => host(
                 500,
@@ -236,12 +268,76 @@ impl Failure {
             Failure::BadAnswerBody(_) => {
                 upstream(502, (500, 1015), BAD_FORMAT, "bad_answer_body", SPEAK_HTTP)
             }
+
+            Failure::Inactive { .. } => upstream(
+                504,
+                (500, 0),
+                WAIT_TIMED_OUT,
+                "inactive",
+                "Raise activityTimeout of the pool, or have the program send something while it works. The program \
+                 has been ended.",
+            ),
+            Failure::Unfinished { .. } => upstream(
+                504,
+                (500, 0),
+                WAIT_TIMED_OUT,
+                "unfinished",
+                "Raise requestTimeout of the pool. The program has been ended.",
+            ),
+            Failure::Rejected(_) => upstream(502, (500, 0), PIPE_BUSY, "rejected", SPEAK_FASTCGI),
+            Failure::UnknownRole => upstream(502, (500, 0), NOT_SUPPORTED, "unknown_role", SPEAK_FASTCGI),
+            Failure::BadRecord(_) => upstream(502, (500, 0), BAD_FORMAT, "bad_record", SPEAK_FASTCGI),
+            Failure::BadCgi(_) => upstream(
+                502,
+                (502, 2),
+                BAD_FORMAT,
+                "bad_cgi",
+                "A CGI response begins with fields such as Content-Type, and an empty line. Look for what the program \
+                 prints before them, an error message for one.",
+            ),
+            Failure::EndedInHead { .. } => upstream(
+                502,
+                (502, 2),
+                BROKEN_PIPE,
+                "ended_in_head",
+                "The program printed nothing, or no empty line behind its fields. Look at its error log.",
+            ),
+            Failure::Shorter => upstream(
+                502,
+                (502, 2),
+                BAD_DATA,
+                "shorter",
+                "Content-Length says more than the program printed. Leave it out, and the host says how long it is.",
+            ),
+            Failure::Complained => upstream(
+                500,
+                (500, 0),
+                NONE,
+                "complained",
+                "Correct what the program complains of; or set stderrMode of the pool to IgnoreAndReturn200.",
+            ),
+            Failure::Blank { status, .. } => upstream(
+                *status,
+                (*status, 0),
+                NONE,
+                "blank",
+                "Correct what the program complains of. Others get its answer as it is, without a page; PHP prints one where \
+                 display_errors is on.",
+            ),
+            Failure::RedirectLoop(_) => upstream(
+                500,
+                (500, 0),
+                NONE,
+                "redirect_loop",
+                "A program that prints a Location without a Status has the host serve that path in its place. Print a \
+                 Status, and the client is sent there.",
+            ),
         }
     }
 }
 
 /// What to do about a refusal, by the number IIS has for it.
-fn refused(status: u16, substatus: u16) -> &'static str {
+fn refused(status: u16, substatus: u16, why: &str) -> &'static str {
     match (status, substatus) {
         (403, 14) => {
             "Add the file that is meant to defaultDocument/files in web.config, or a rewrite rule for the folder; the \
@@ -250,9 +346,16 @@ fn refused(status: u16, substatus: u16) -> &'static str {
         (403, 0) => {
             "A file of the site has to be readable for the user ostler runs as, and a URL never leads out of its site."
         }
+        (404, 3) if is_of_script(why) => {
+            "This is the source of a program, and a row of handlers has to say what runs it: `<add name=\"PHP\" \
+             path=\"*.php\" verb=\"*\" modules=\"FastCgiModule\" scriptProcessor=\"php-cgi\" resourceType=\"Either\" />` is that \
+             of PHP."
+        }
         (404, 3) => {
-            "Add its extension to staticContent in web.config: `<mimeMap fileExtension=\".ext\" mimeType=\"type/subtype\" \
-             />`."
+            "If the file itself is to be sent, add its extension to staticContent in web.config: `<mimeMap \
+             fileExtension=\".ext\" mimeType=\"type/subtype\" />`. If it is a script, it needs a row of handlers: `<add \
+             name=\"PHP\" path=\"*.php\" verb=\"*\" modules=\"FastCgiModule\" scriptProcessor=\"php-cgi\" \
+             resourceType=\"Either\" />`."
         }
         (404, 8) => {
             "If it should be seen, take the name out of security/requestFiltering/hiddenSegments in web.config: \
@@ -276,6 +379,17 @@ fn refused(status: u16, substatus: u16) -> &'static str {
              shows which of them decides."
         }
     }
+}
+
+/// Whether the path that a refusal begins with is that of a program's source, which nobody is to be told to publish.
+fn is_of_script(why: &str) -> bool {
+    const EXTENSIONS: [&str; 16] = [
+        "php", "php3", "php4", "php5", "php6", "php7", "php8", "phtml", "phar", "pl", "py", "rb", "cgi",
+        "fcgi", "asp", "aspx",
+    ];
+    let path = why.split(": ").next().unwrap_or_default();
+    let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&&*extension))
 }
 
 /// iisnode has one number for answers that do not begin as one, another for a bad line after that.

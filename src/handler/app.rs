@@ -8,19 +8,19 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::variables::Scene;
-use super::{locality, promote, sticky};
+use super::{cgi, fastcgi, locality, promote, sticky};
 use crate::exchange::Exchange;
 use crate::failure::{Failure, Retry};
 use crate::pool::journal::Cause;
 use crate::pool::refusal::Refusal;
-use crate::pool::{Application, ErrorStyle, Generation, Lease, NoLease, Pool, Worker};
+use crate::pool::{Application, ErrorStyle, Generation, Lease, NoLease, Passing, Pool, Protocol, Worker};
 use crate::upstream::connections::Connections;
 use crate::upstream::{debug_header, forward};
 
 /// Between two rounds over workers none of which could be reached: they are being replaced.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How many workers may close on one request before the client is told: it may be the request that ends them. The modules
-/// for programs do not repeat requests at all; once is enough for a connection that was closed at the wrong moment.
+/// How many workers may close on one request before the client is told: it may be the request that ends them. Of programs
+/// one is enough: it was a connection closed at the wrong moment, or else every end counts against its application.
 const MAX_REACHED: usize = 3;
 const MAX_REACHED_OF_PROGRAMS: usize = 1;
 /// So long after its connections a worker may end that ends.
@@ -35,6 +35,8 @@ pub(crate) struct Used {
     pub(crate) worker: Option<Arc<Worker>>,
     /// How failures are shown, where there is no generation to say so.
     pub(crate) errors: Option<ErrorStyle>,
+    /// Field lines that a page of the host must carry, each with its CR LF.
+    pub(crate) fields: String,
     /// How long the request has waited until it had a place in a worker, or none; of all attempts together.
     pub(crate) waited: Duration,
 }
@@ -65,6 +67,14 @@ pub(crate) async fn respond(
     let mut generation = current(application, exchange, used).await?;
     loop {
         used.generation = Some(generation.clone());
+        if let Protocol::FastCgi(told) = &generation.passing.protocol {
+            cgi::check(exchange, *scene, told, generation.passing.guards_identity)?;
+            // Before a body is received for nothing.
+            if generation.pool.is_overflowing() {
+                return Err(why_none(&generation, NoLease::Overflow));
+            }
+            Box::pin(fastcgi::prepare(exchange)).await?;
+        }
         let lease = match lease(&generation, exchange, attempts.is_first(), &mut used.waited).await {
             Ok(lease) => lease,
             // It was recycled while this request waited; what replaced it serves those who waited, too.
@@ -94,7 +104,19 @@ pub(crate) async fn respond(
             let line = move || debug_header::line(&command, &worker, &pool, retries, begun);
             exchange.at_answer = Some(Box::new(line));
         }
-        let Err(failure) = forward::forward(exchange, lease, connections, passing).await else {
+        let answered = match &passing.protocol {
+            Protocol::Http if exchange.in_place.is_some() && !fastcgi::is_repeated_whole(exchange) => {
+                return Err(fastcgi::refused_in_place());
+            }
+            Protocol::Http => forward::forward(exchange, lease, connections, passing).await,
+            Protocol::FastCgi(told) => {
+                lease.worker().repeats(attempts.reached > 0);
+                let passing = (&*generation, told);
+                let fields = &mut used.fields;
+                Box::pin(fastcgi::forward(exchange, lease, connections, passing, scene, fields)).await
+            }
+        };
+        let Err(failure) = answered else {
             return Ok(());
         };
         let settings = generation.pool.settings();
@@ -104,14 +126,14 @@ pub(crate) async fn respond(
             return Err(failure);
         }
         tracing::debug!(application = settings.name, %failure, "another worker is asked");
-        if attempts.wants_pause(settings.slots) {
+        if attempts.wants_pause(settings.eager()) {
             tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
-/// Whether a worker has ended with this request, which the modules for programs do not repeat then: it may be what ends
-/// them, and every end counts. One that closed a kept connection at the wrong moment lives.
+/// Whether a worker has ended with this request, which httpPlatform and aspNetCore do not repeat then: it may be what
+/// ends them, and every end counts. One that closed a kept connection at the wrong moment lives.
 async fn has_died_of_it(failure: &Failure, generation: &Generation, used: &Used) -> bool {
     let may_have_acted = matches!(failure.retry(), Retry::IfIdempotent | Retry::AFew);
     if !may_have_acted || !matches!(generation.passing.errors, ErrorStyle::Program(_)) {
@@ -119,6 +141,12 @@ async fn has_died_of_it(failure: &Failure, generation: &Generation, used: &Used)
     }
     let Some(pid) = used.worker.as_ref().and_then(|worker| worker.pid()) else { return false };
     generation.pool.journal().ending_of(pid, NEWS_OF_AN_END).await.is_some()
+}
+
+/// Whether its workers are programs that the modules for programs would run, FastCgiModule among them.
+fn is_of_programs(generation: &Generation) -> bool {
+    let Passing { errors, protocol, .. } = &generation.passing;
+    matches!(errors, ErrorStyle::Program(_)) || matches!(protocol, Protocol::FastCgi(_))
 }
 
 /// The generation that serves now; most often it is there.
@@ -244,7 +272,7 @@ async fn unless_gone<T>(exchange: &mut Exchange<'_>, future: impl Future<Output 
         if let Poll::Ready(value) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(value));
         }
-        if exchange.client.body_is_done() {
+        if exchange.client.body_is_here() {
             return exchange.client.poll_gone(cx).map(Err);
         }
         Poll::Pending
@@ -261,7 +289,9 @@ fn why_none(generation: &Generation, reason: NoLease) -> Failure {
         NoLease::Failing(why) => match generation.passing.errors {
             ErrorStyle::Short => Failure::Failing { application, why },
             ErrorStyle::Site(_) => as_modules_tell(&generation.pool, application, why, true),
-            ErrorStyle::Program(_) => as_modules_tell(&generation.pool, application, why, false),
+            ErrorStyle::Program(_) | ErrorStyle::FastCgi(_) => {
+                as_modules_tell(&generation.pool, application, why, false)
+            }
         },
         NoLease::Closed { limit, until } => {
             let opens_in = until.saturating_duration_since(Instant::now());
@@ -306,10 +336,7 @@ impl Attempts {
     /// Whether the request may go to another worker; if so it is rewound to its beginning.
     fn another(&mut self, failure: &Failure, exchange: &mut Exchange<'_>, generation: &Generation) -> bool {
         let patience = generation.pool.settings().start_timeout;
-        let most = match generation.passing.errors {
-            ErrorStyle::Program(_) => MAX_REACHED_OF_PROGRAMS,
-            ErrorStyle::Short | ErrorStyle::Site(_) => MAX_REACHED,
-        };
+        let most = if is_of_programs(generation) { MAX_REACHED_OF_PROGRAMS } else { MAX_REACHED };
         let allowed = match failure.retry() {
             Retry::Never => false,
             Retry::IfIdempotent => {
@@ -325,6 +352,8 @@ impl Attempts {
                 Instant::now() < *self.give_up.get_or_insert_with(|| Instant::now() + patience)
             }
         };
-        allowed && exchange.client.rewind()
+        // What was spooled is still here.
+        let is_spooled = exchange.spool.is_some() && !exchange.client.has_begun();
+        allowed && (is_spooled || exchange.client.rewind())
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Scene<'s> {
     pub(crate) url: &'s str,
     /// The entry script, relative to the root; empty before there is one.
     pub(crate) script: &'s str,
+    /// What of the URL's path follows the script, decoded, with its slash; empty if nothing does.
+    pub(crate) path_info: &'s str,
 }
 
 /// The variables of one request.
@@ -69,7 +71,12 @@ impl<'v, 'c> Variables<'v, 'c> {
     fn local_port(&self) -> String {
         let host = self.host();
         let name = self.host_name();
-        host.strip_prefix(&name).and_then(|rest| rest.strip_prefix(':')).unwrap_or("80").to_owned()
+        let said = host.strip_prefix(&name).and_then(|rest| rest.strip_prefix(':'));
+        match (said, self.client.peer().served_port) {
+            (Some(said), _) => said.to_owned(),
+            (None, 0) => "80".to_owned(),
+            (None, served) => served.to_string(),
+        }
     }
 }
 

@@ -113,6 +113,7 @@ async fn core(plan: CorePlan) {
         core.local.drain();
         core.tasks.close();
         core.tasks.wait().await;
+        core.connections.left_alone().await;
     };
     tokio::select! {
         () = housekeeping => {}

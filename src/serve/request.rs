@@ -75,24 +75,46 @@ async fn route(
     if let Some(what) = site.bad_edit(exchange) {
         return Err(Failure::Broken { what });
     }
-    let known = known(&view.routes, site, exchange)?;
+    loop {
+        routed(core, &view.routes, site, exchange, circumstances).await?;
+        // A program has answered that the site is to serve something else in its place; nothing was sent.
+        let Some(target) = exchange.redirected.take() else { return Ok(()) };
+        exchange.target = Some(target.clone());
+        exchange.in_place = Some(target);
+    }
+}
+
+/// Has what the request leads to answer.
+async fn routed(
+    core: &Core,
+    routes: &super::routes::Routes,
+    site: &Arc<Site>,
+    exchange: &mut Exchange<'_>,
+    circumstances: &mut Circumstances,
+) -> Result<(), Failure> {
+    let known = known(routes, site, exchange)?;
     circumstances.known = Some(known.clone());
     admit(&known, exchange)?;
+    if let most @ 1.. = known.first_policy.filter.max_content_bytes {
+        exchange.body_limit = exchange.body_limit.min(most);
+    }
     let policy = &known.route.policy;
-    if !policy.fields.is_empty() {
+    if !policy.fields.is_empty() && exchange.in_place.is_none() {
         exchange.client.add_fields(&policy.fields);
     }
     match (&known.route.decision, &known.application) {
-        (Decision::Script { script, .. }, Some(application)) => {
+        (Decision::Script { script, path_info, .. }, Some(application)) => {
             if known.route.rewritten {
                 tell_original_url(exchange);
-                exchange.target = known.route.target.as_deref().map(Box::from);
+                if let Some(target) = &known.route.target {
+                    exchange.target = Some(target.as_str().into());
+                }
             }
             if policy.errors.replaces_workers {
                 exchange.replaces = Some(policy.clone());
             }
             let url = &known.route.url;
-            let scene = Scene { physical_root: &site.physical_root, url, script };
+            let scene = Scene { physical_root: &site.physical_root, url, script, path_info };
             app::respond(application, &scene, exchange, &core.connections, &mut circumstances.used).await
         }
         _ => Box::pin(answer(site, &known, exchange, &mut circumstances.fields)).await,
@@ -130,13 +152,13 @@ fn refused(refusal: filter::Refusal) -> Failure {
 
 /// The route of the request, remembered or decided.
 fn known(routes: &super::routes::Routes, site: &Site, exchange: &Exchange<'_>) -> Result<Rc<Known>, Failure> {
-    let (head, bytes) = (exchange.client.head(), exchange.client.head_bytes());
-    let key = Key::new(site.number, head.method_name.in_bytes(bytes), head.target.in_bytes(bytes));
+    let (method, target) = exchange.asked();
+    let key = Key::new(site.number, method, target);
     if let Some(known) = key.as_ref().and_then(|key| routes.get(key)) {
         return Ok(known);
     }
     let known = site.route(exchange).ok_or_else(|| no_site(b""))?;
-    let may_be_remembered = site.may_be_remembered(&known, head.target.in_bytes(bytes));
+    let may_be_remembered = site.may_be_remembered(&known, target);
     if let Some(key) = key.filter(|_| may_be_remembered) {
         routes.remember(&key, known.clone());
     }

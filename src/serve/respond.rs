@@ -44,9 +44,10 @@ pub(super) async fn explain(
     failure: Failure,
     circumstances: &Circumstances,
 ) -> Option<Mark> {
-    let request = pages::request_id();
+    let request = exchange.id().to_string();
     let style = circumstances.style();
-    let error = match (circumstances.manner(&style), circumstances.numbers(&failure, &style)) {
+    let manner = circumstances.manner(&style);
+    let error = match (manner, circumstances.numbers(&failure, &style)) {
         (Manner::Command, _) => Cow::Borrowed(failure.code()),
         (_, (status, substatus)) => Cow::Owned(format!("{status}.{substatus}")),
     };
@@ -60,7 +61,10 @@ pub(super) async fn explain(
             untold => format!(" ({untold} more failed before and are not listed here)"),
         };
         let to = if name.is_empty() { "" } else { " to " };
-        tracing::error!("request {request}{to}{name} failed with {error}: {failure}{besides}");
+        tracing::error!(
+            "request {request}{to}{name} failed with {error}: {}{besides}",
+            failure.in_words(manner)
+        );
     }
     if matches!(failure, Failure::ClientGone | Failure::ClientTooSlow) {
         exchange.client.abort();
@@ -78,6 +82,7 @@ pub(super) async fn explain(
             pages::choose_for_command(&failure, is_local).filter(|_| circumstances.knows_command(&failure))
         }
         ErrorStyle::Site(dev_errors) => Some(pages::choose(&failure, *dev_errors, is_local)),
+        ErrorStyle::FastCgi(dev_errors) => Some(pages::choose_for_fast_cgi(&failure, *dev_errors, is_local)),
         ErrorStyle::Program(errors) => Some(pages::choose_for_program(&failure, errors, is_local)),
     };
     let mut reply = match rendering {
@@ -85,6 +90,7 @@ pub(super) async fn explain(
         Some(rendering) => page(exchange, &failure, circumstances, &style, rendering, request).await,
     };
     reply.extra.push_str(&circumstances.fields);
+    reply.extra.push_str(&circumstances.used.fields);
     if let Some(known) = &circumstances.known {
         reply.extra.push_str(&known.route.policy.fields);
     }
@@ -106,14 +112,14 @@ async fn page(
     let manner = circumstances.manner(style);
     let program = match style {
         ErrorStyle::Program(errors) => Some(errors),
-        ErrorStyle::Short | ErrorStyle::Site(_) => None,
+        ErrorStyle::Short | ErrorStyle::Site(_) | ErrorStyle::FastCgi(_) => None,
     };
     let numbers = circumstances.numbers(failure, style);
     let journal = circumstances.used.generation.as_ref().map(|generation| generation.pool.journal());
     let worker = circumstances.used.worker.as_ref().and_then(|worker| worker.pid());
     if let (Some(journal), Some(pid), Side::Upstream) = (journal, worker, failure.side())
-        // One that says nothing is alive.
-        && !matches!(failure, Failure::Silent { .. })
+        // One that says nothing is alive, as is one that has said all.
+        && !matches!(failure, Failure::Silent { .. } | Failure::Blank { .. })
     {
         journal.ending_of(pid, LAST_WORDS).await;
     }
@@ -129,7 +135,10 @@ async fn page(
         application: application.as_deref(),
         journal: journal.map(|journal| journal.excerpt()),
         worker,
-        live_stderr: journal.and_then(|journal| journal.stderr(worker)),
+        live_stderr: match failure {
+            Failure::Blank { said, .. } => Some(said.to_vec()),
+            _ => journal.and_then(|journal| journal.stderr(worker)),
+        },
         request_id: request,
         url: &String::from_utf8_lossy(head.target.in_bytes(bytes)),
         // The modules' pages are HTML for everybody who does not ask for something else.
@@ -159,6 +168,7 @@ impl Circumstances {
                     help_link: None,
                 })
             }
+            (None, Some(site), Some(Kind::FastCgi)) => ErrorStyle::FastCgi(site.dev_errors),
             (None, Some(site), Some(Kind::Script) | None) => ErrorStyle::Site(site.dev_errors),
         }
     }
@@ -171,6 +181,10 @@ impl Circumstances {
     fn manner(&self, style: &ErrorStyle) -> Manner {
         match (self.kind(), style) {
             (Some(Kind::AspNetCore), _) => Manner::AspNetCore,
+            (Some(Kind::FastCgi), _) | (_, ErrorStyle::FastCgi(_)) => match self.is_of_server() {
+                true => Manner::FastCgiServer,
+                false => Manner::FastCgi,
+            },
             (Some(Kind::HttpPlatform), _) | (_, ErrorStyle::Program(_)) => Manner::HttpPlatform,
             (Some(Kind::Command), _) | (_, ErrorStyle::Short) => Manner::Command,
             (None, ErrorStyle::Site(_)) if self.site.as_ref().is_none_or(|site| site.one.is_some()) => {
@@ -199,10 +213,14 @@ impl Circumstances {
 
     /// Whether there is more to tell than that nobody answers: of servers that run already nothing is known.
     fn knows_command(&self, failure: &Failure) -> bool {
-        let generation = self.used.generation.as_ref();
         matches!(failure, Failure::ProgramNotFound { .. })
-            || generation
-                .is_some_and(|generation| !generation.pool.journal().excerpt().run.command.is_empty())
+            || self.used.generation.is_some() && !self.is_of_server()
+    }
+
+    /// Whether a server that runs already was to answer: there is no command.
+    fn is_of_server(&self) -> bool {
+        let generation = self.used.generation.as_ref();
+        generation.is_some_and(|generation| generation.pool.journal().excerpt().run.command.is_empty())
     }
 
     /// As the terminal calls it, if it has ever run; else by where it is.

@@ -148,9 +148,8 @@ impl Site {
     /// What serves the request; None if the site has no configuration, which it always has.
     pub(crate) fn route(&self, exchange: &Exchange<'_>) -> Option<Rc<Known>> {
         let client = &exchange.client;
-        let (head, bytes) = (client.head(), client.head_bytes());
-        let target = head.target.in_bytes(bytes);
-        let method = String::from_utf8_lossy(head.method_name.in_bytes(bytes));
+        let (method, target) = exchange.asked();
+        let method = String::from_utf8_lossy(method);
         let scene = Scene { physical_root: &self.physical_root, ..Scene::default() };
         let facts = Variables::of(exchange, scene);
         let asked = Asked { method: &method, target, content_length: declared_length(client) };
@@ -178,7 +177,8 @@ impl Site {
             Module::Iisnode => (Kind::Script, script.as_str().into()),
             Module::HttpPlatform => (Kind::HttpPlatform, folder(&programs.http_platform)),
             Module::AspNetCore => (Kind::AspNetCore, folder(&programs.asp_net_core)),
-            Module::FastCgi | Module::Static | Module::Other(_) => return None,
+            Module::FastCgi => (Kind::FastCgi, mapped.processor.clone()?),
+            Module::Static | Module::Other(_) => return None,
         };
         Some(self.applications.get(ApplicationId { site: self.number, kind, path }))
     }

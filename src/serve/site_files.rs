@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::handler::files::{self, FileRequest, NotServed};
 use crate::handler::locality::is_local;
 use crate::handler::logs;
+use crate::http1::fields::is_token;
 use crate::rules::policy::Policy;
 
 /// What a browser is told of a log: it grows.
@@ -26,6 +27,7 @@ pub(super) async fn respond(
         fields: &policy.fields,
         media_type_override: None,
         cache_control: None,
+        is_answer: false,
     };
     if let Some(place) = site.logs.of(path) {
         let name = path.rsplit_once('/').map_or("", |(directory, _)| directory);
@@ -38,8 +40,37 @@ pub(super) async fn respond(
     files::serve(exchange, request).await.map_err(|not_served| match not_served {
         NotServed::Refused { status, substatus, why, fields: demanded } => {
             *fields = demanded;
+            if let (405, 0) | (404, 3) = (status, substatus)
+                && let Some(failure) = of_other_verbs(path, policy, exchange, (status, substatus))
+            {
+                if let (Failure::OtherVerbs { verbs, .. }, 405) = (&failure, status) {
+                    *fields = allowing_also(fields, verbs);
+                }
+                return failure;
+            }
             Failure::Refused { status, substatus, why: format!("/{path}: {why}") }
         }
         NotServed::Failed(failure) => failure,
     })
+}
+
+/// What is to be said of a file that would not be one for another method.
+fn of_other_verbs(
+    path: &str,
+    policy: &Policy,
+    exchange: &Exchange<'_>,
+    numbers: (u16, u16),
+) -> Option<Failure> {
+    let method = String::from_utf8_lossy(exchange.asked().0).into_owned();
+    let row = policy.mapping.of_other_verbs(path, &method)?;
+    let verbs = row.verbs.as_ref()?.join(", ");
+    let (path, handler) = (path.to_owned(), row.name.to_string());
+    Some(Failure::OtherVerbs { numbers, path, method, handler, verbs })
+}
+
+/// `Allow` of a file, with the methods of the handler.
+fn allowing_also(allow: &str, verbs: &str) -> String {
+    let allow = allow.trim_end();
+    let more = verbs.split(", ").filter(|verb| !allow.contains(verb) && is_token(verb.as_bytes()));
+    more.fold(allow.to_owned(), |all, verb| format!("{all}, {verb}")) + "\r\n"
 }

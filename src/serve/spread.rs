@@ -5,7 +5,7 @@
 //! the newcomer on. Each connection moves at most once, before its first byte is read.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -84,16 +84,14 @@ impl Inbox {
 
 impl Arrival {
     pub(super) fn into_stream(self) -> io::Result<(Stream, Peer, Guard)> {
-        // Where a client reached us tells whether it is this machine; loopback says so by itself.
-        let ip = self.there.map(|there| there.ip().to_canonical());
-        let here = ip.filter(|ip| !ip.is_loopback()).and_then(|_| local_ip(&self.socket));
+        // Where a client reached us tells whether it is this machine, and the port it used.
+        let here = self.there.and_then(|_| local_end(&self.socket));
         Ok((Stream::new(self.socket)?, Peer::new(self.there, here), self.guard))
     }
 }
 
-fn local_ip(socket: &OwnedFd) -> Option<IpAddr> {
-    let address = rustix::net::getsockname(socket).ok()?;
-    SocketAddr::try_from(address).ok().map(|address| address.ip())
+fn local_end(socket: &OwnedFd) -> Option<SocketAddr> {
+    SocketAddr::try_from(rustix::net::getsockname(socket).ok()?).ok()
 }
 
 impl Drop for Guard {

@@ -1,6 +1,6 @@
 //! What changes with whom it is told to, failure by failure.
 
-use std::io;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn failures() -> Vec<(Failure, (u16, u16))> {
         (Failure::Failing { application: application(), why: "no".into() }, (502, 5)),
         (Failure::NotReady { application: application(), after: second }, (502, 5)),
         (Failure::Closed { application: application(), limit: 10, opens_in: second }, (502, 5)),
-        (Failure::ConnectRefused(io::ErrorKind::ConnectionRefused.into()), (502, 3)),
+        (Failure::ConnectRefused(ErrorKind::ConnectionRefused.into()), (502, 3)),
         (Failure::ConnectBusy, (502, 3)),
         (Failure::ConnectTimeout, (502, 3)),
         (Failure::NotSent, (502, 3)),
@@ -109,5 +109,65 @@ fn the_code_people_search_for_is_that_of_windows() {
         (Failure::Stopping, 0),
     ] {
         assert_eq!(failure.internal_code(Manner::HttpPlatform), code, "{failure:?}");
+    }
+}
+
+#[test]
+fn of_a_server_that_is_not_there_its_address_is_told_and_how_to_get_it_there() {
+    let absent = |why: &str| Failure::Failing {
+        application: "unix:/x".to_owned(),
+        why: format!("the server at unix:/x does not answer: {why}").into(),
+    };
+    for (failure, told, advised) in [
+        (absent("No such file"), "the server at unix:/x does not answer: No such file", "`listen`"),
+        (
+            absent("Permission denied (os error 13)"),
+            "the server at unix:/x does not answer: Permission denied (os error 13)",
+            "`listen.owner`",
+        ),
+        (
+            Failure::NotReady { application: "unix:/x".to_owned(), after: Duration::from_secs(30) },
+            "the server at unix:/x did not answer in 30 s",
+            "`listen`",
+        ),
+        (
+            Failure::ConnectRefused(ErrorKind::PermissionDenied.into()),
+            "the worker does not accept connections: permission denied",
+            "`listen.mode`",
+        ),
+    ] {
+        assert_eq!(failure.in_words(Manner::FastCgiServer), told);
+        assert_eq!(failure.numbers(Manner::FastCgiServer), (502, 0), "{told}");
+        let advice = failure.advice(Manner::FastCgiServer);
+        assert!(advice.contains(advised) && !advice.contains("command"), "{advice}");
+    }
+}
+
+/// The statuses that say most, with the few numbers that FastCGI has of its own on IIS.
+#[test]
+fn fast_cgi_has_true_statuses() {
+    let application = || "php-cgi".to_owned();
+    let second = Duration::from_secs(1);
+    for (failure, expected) in [
+        (Failure::Overflow { application: application(), retry_after: second }, (503, 4)),
+        (program_not_found(false), (502, 0)),
+        (Failure::Failing { application: application(), why: "no".into() }, (502, 0)),
+        (Failure::NotReady { application: application(), after: second }, (502, 0)),
+        (Failure::Closed { application: application(), limit: 10, opens_in: second }, (503, 0)),
+        (Failure::BadSettings { is_yml: false, notes: Arc::from([]) }, (500, 0)),
+        (Failure::ClosedBeforeAnswer, (502, 0)),
+        (Failure::Truncated, (502, 0)),
+        (Failure::Inactive { after: second }, (504, 0)),
+        (Failure::BadCgi("x"), (502, 2)),
+        (Failure::EndedInHead { exit_code: 1 }, (502, 2)),
+        (Failure::Complained, (500, 0)),
+        (Failure::ParameterTooLarge("HTTP_COOKIE".to_owned()), (431, 0)),
+        (Failure::NotFound("x".to_owned()), (404, 0)),
+    ] {
+        assert_eq!(failure.numbers(Manner::FastCgi), expected, "{failure}");
+        let advice = failure.advice(Manner::FastCgi);
+        for foreign in ["nodeProcess", "processPath", "processesPerApplication"] {
+            assert!(!advice.contains(foreign), "{failure}: {advice}");
+        }
     }
 }

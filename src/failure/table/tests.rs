@@ -31,6 +31,17 @@ fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
         (Failure::ClientGone, 400, (400, 0)),
         (Failure::ClientTooSlow, 400, (400, 0)),
         (Failure::Refused { status: 404, substatus: 8, why: "hidden".to_owned() }, 404, (404, 8)),
+        (
+            Failure::OtherVerbs {
+                numbers: (404, 3),
+                path: "a.php".to_owned(),
+                method: "GET".to_owned(),
+                handler: "PHP".to_owned(),
+                verbs: "POST".to_owned(),
+            },
+            404,
+            (404, 3),
+        ),
         (Failure::NotFound("/a.js".to_owned()), 404, (404, 0)),
         (Failure::Broken { what: "web.config:1:1: no".into() }, 500, (500, 19)),
         (Failure::BadSettings { is_yml: true, notes: notes.clone() }, 500, (500, 1000)),
@@ -68,6 +79,20 @@ fn every_failure() -> Vec<(Failure, u16, (u16, u16))> {
         (Failure::AnswerHeadTooLarge(1), 502, (500, 1012)),
         (Failure::Truncated, 502, (500, 1016)),
         (Failure::BadAnswerBody("x"), 502, (500, 1015)),
+        (Failure::ParameterTooLarge("HTTP_COOKIE".to_owned()), 431, (431, 0)),
+        (Failure::BodyTooLarge(1), 413, (413, 0)),
+        (Failure::NotSpooled(io::ErrorKind::StorageFull.into()), 500, (500, 0)),
+        (Failure::Inactive { after: Duration::from_secs(1) }, 504, (500, 0)),
+        (Failure::Unfinished { after: Duration::from_secs(1) }, 504, (500, 0)),
+        (Failure::Rejected("is busy"), 502, (500, 0)),
+        (Failure::UnknownRole, 502, (500, 0)),
+        (Failure::BadRecord("x"), 502, (500, 0)),
+        (Failure::BadCgi("x"), 502, (502, 2)),
+        (Failure::EndedInHead { exit_code: 1 }, 502, (502, 2)),
+        (Failure::Shorter, 502, (502, 2)),
+        (Failure::Complained, 500, (500, 0)),
+        (Failure::Blank { status: 500, said: Arc::from(*b"x") }, 500, (500, 0)),
+        (Failure::RedirectLoop(1), 500, (500, 0)),
     ]
 }
 
@@ -128,5 +153,23 @@ fn a_program_that_is_missing_is_told_with_what_was_looked_for() {
         ] {
             assert!(failure.advice(manner).contains(advised), "{}", failure.advice(manner));
         }
+    }
+}
+
+#[test]
+fn nobody_is_told_to_publish_the_source_of_a_program() {
+    for (path, is_script) in [
+        ("/a.php", true),
+        ("/b/A.PHP7", true),
+        ("/x.phtml", true),
+        ("/b.aspx", true),
+        ("/x.fcgi", true),
+        ("/x.pl", true),
+        ("/x.md", false),
+        ("/php", false),
+    ] {
+        let why = format!("{path}: the site serves no files of this type");
+        let failure = Failure::Refused { status: 404, substatus: 3, why };
+        assert_eq!(!failure.advice(Manner::Iisnode).contains("mimeMap"), is_script, "{path}");
     }
 }

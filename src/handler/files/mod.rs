@@ -38,6 +38,8 @@ pub(crate) struct FileRequest<'a> {
     pub(crate) media_type_override: Option<&'a str>,
     /// Stands in for what the policy says of caches.
     pub(crate) cache_control: Option<&'a str>,
+    /// A program answers with it, so that the request may have any method.
+    pub(crate) is_answer: bool,
 }
 
 /// Why a file was not served.
@@ -85,6 +87,7 @@ pub(crate) async fn serve(exchange: &mut Exchange<'_>, request: FileRequest<'_>)
     let method = exchange.client.head().method;
     match method {
         Method::Get | Method::Head => {}
+        _ if request.is_answer || exchange.in_place.is_some() => {}
         Method::Options => {
             let reply = Reply { extra: format!("{ALLOW}{}", request.fields), ..Reply::empty(200) };
             return Ok(exchange.client.reply(reply).await?);

@@ -55,6 +55,7 @@ async fn server(root: Root, path: &str, socket: UnixStream) -> Result<(), Failur
                 fields: "X-Site: yes\r\n",
                 media_type_override: (!path.ends_with(".none")).then_some("text/x"),
                 cache_control: None,
+                is_answer: false,
             };
             last = match serve(&mut exchange, request).await {
                 Ok(()) => Ok(()),

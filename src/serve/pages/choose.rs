@@ -78,6 +78,26 @@ pub(crate) fn choose_for_program(
     }
 }
 
+/// For FastCGI, always with the true status: what a program wrote may be meant for nobody but who runs it.
+pub(crate) fn choose_for_fast_cgi(
+    failure: &Failure,
+    dev_errors: DevErrors,
+    client_is_local: bool,
+) -> Rendering {
+    match failure {
+        Failure::LogsClosed => Rendering::Known { status_200: false },
+        Failure::Offline(_) | Failure::Replaced { .. } => Rendering::Plain,
+        _ if !client_is_local => Rendering::Plain,
+        Failure::Broken { .. } | Failure::BadSettings { .. } => Rendering::Known { status_200: false },
+        _ if dev_errors == DevErrors::Off => Rendering::Plain,
+        Failure::ProgramNotFound { .. } => Rendering::Known { status_200: false },
+        failure => match failure.side() {
+            Side::Upstream | Side::Site | Side::Host => Rendering::DevPage { status_200: false },
+            Side::Downstream => Rendering::Plain,
+        },
+    }
+}
+
 /// For a command of nobody's `web.config`: who sits at the machine sees why it does not start, and all else is one line,
 /// for which this is None.
 pub(crate) fn choose_for_command(failure: &Failure, client_is_local: bool) -> Option<Rendering> {

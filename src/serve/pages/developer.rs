@@ -61,7 +61,9 @@ fn sections(report: &Report<'_>) -> String {
 /// What is known of the workers: their last words, how they are started, how they ended.
 pub(super) fn sections_of_workers(out: &mut String, report: &Report<'_>, journal: &Excerpt) {
     let about_workers = report.failure.side() == Side::Upstream;
-    if about_workers {
+    // What a server of its own prints is not heard here, but for what it says of requests.
+    let is_heard = report.manner != Manner::FastCgiServer || report.live_stderr.is_some();
+    if about_workers && is_heard {
         let title = match said(report, journal) {
             Said { is_both: true, .. } => "What the worker wrote",
             Said { is_both: false, .. } => "What the worker wrote to stderr",
@@ -147,11 +149,15 @@ fn output(report: &Report<'_>, journal: &Excerpt) -> String {
 
 fn start(report: &Report<'_>, journal: &Excerpt) -> String {
     let run = &journal.run;
+    let port = match report.manner {
+        Manner::FastCgi => "listens on",
+        manner => manner.port_variable(),
+    };
     format!(
         "<dl><dt>command</dt><dd>{}</dd><dt>folder</dt><dd>{}</dd><dt>{}</dt><dd>{}</dd></dl>",
         escape(&run.command),
         escape(&run.working_directory.to_string_lossy()),
-        report.manner.port_variable(),
+        port,
         run.port
     )
 }

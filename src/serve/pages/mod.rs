@@ -13,7 +13,9 @@ mod template;
 
 use std::borrow::Cow;
 
-pub(crate) use self::choose::{Rendering, choose, choose_for_command, choose_for_program};
+pub(crate) use self::choose::{
+    Rendering, choose, choose_for_command, choose_for_fast_cgi, choose_for_program,
+};
 pub(crate) use self::plain::short;
 use crate::exchange::reply::Reply;
 use crate::failure::{Failure, Manner, Side};
@@ -50,12 +52,6 @@ impl Report<'_> {
             (_, (status, substatus)) => format!("{status}.{substatus}"),
         }
     }
-}
-
-/// The number by which a person who saw a page and one who reads the log talk about the same request.
-pub(crate) fn request_id() -> String {
-    // Without random numbers there are worse troubles than two requests with one number.
-    format!("{:016x}", getrandom::u64().unwrap_or_default())
 }
 
 /// Whether an Accept field names HTML; `*/*` is said by programs too, so it does not count.

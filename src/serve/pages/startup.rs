@@ -96,7 +96,7 @@ fn heading(report: &Report<'_>) -> String {
         Manner::AspNetCore => {
             format!("HTTP Error {status}.{substatus} - ANCM Out-Of-Process Startup Failure")
         }
-        Manner::HttpPlatform | Manner::Iisnode => {
+        Manner::HttpPlatform | Manner::Iisnode | Manner::FastCgi | Manner::FastCgiServer => {
             format!("HTTP Error {status}.{substatus} - Process Failure")
         }
         Manner::Command => "The application does not start".to_owned(),
@@ -139,7 +139,9 @@ fn steps(manner: Manner) -> impl Iterator<Item = &'static str> {
         Manner::HttpPlatform => {
             "Check that processPath and arguments in web.config name a program of this machine."
         }
-        Manner::Iisnode | Manner::Command => "Check that the command names a program of this machine.",
+        Manner::Iisnode | Manner::FastCgi | Manner::FastCgiServer | Manner::Command => {
+            "Check that the command names a program of this machine."
+        }
     };
     [
         "Read what the application printed: in its log file, if stdoutLogEnabled is on, or in the log of the host.",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Rendering, Report, accepts_html, render, request_id, short};
+use super::{Rendering, Report, accepts_html, render, short};
 use crate::exchange::reply::Reply;
 use crate::failure::{Failure, Manner};
 use crate::pool::journal::{Cause, Ending, Excerpt, Run};
@@ -262,11 +262,4 @@ fn programs_are_told_from_browsers() {
     ] {
         assert_eq!(accepts_html(accept), html);
     }
-}
-
-#[test]
-fn requests_have_numbers_of_their_own() {
-    let (one, other) = (request_id(), request_id());
-    assert!(one.len() == 16 && one.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    assert_ne!(one, other);
 }

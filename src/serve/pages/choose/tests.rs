@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Rendering, choose, choose_for_command, choose_for_program};
+use super::{Rendering, choose, choose_for_command, choose_for_fast_cgi, choose_for_program};
 use crate::config::settings::DevErrors;
 use crate::failure::Failure;
 use crate::pool::ProgramErrors;
@@ -144,5 +144,25 @@ fn a_command_that_does_not_start_is_explained_to_who_sits_at_the_machine() {
         let chosen = choose_for_command(failure, true);
         assert_eq!(chosen, is_explained.then_some(Rendering::Startup { is_detailed: true }), "{failure:?}");
         assert_eq!(choose_for_command(failure, false), None, "{failure:?}");
+    }
+}
+
+#[test]
+fn what_fast_cgi_programs_write_is_for_the_machine_itself() {
+    const KNOWN: Rendering = Rendering::Known { status_200: false };
+    const DEV: Rendering = Rendering::DevPage { status_200: false };
+    let settings = || Failure::BadSettings { is_yml: false, notes: Arc::from([]) };
+    for (failure, shown, with_errors_off) in [
+        (Failure::Complained, DEV, Rendering::Plain),
+        (Failure::ClosedBeforeAnswer, DEV, Rendering::Plain),
+        (settings(), KNOWN, KNOWN),
+        (Failure::Offline(Arc::from(*b"later")), Rendering::Plain, Rendering::Plain),
+    ] {
+        for (dev_errors, expected) in
+            [(DevErrors::Ok200, shown), (DevErrors::TrueStatus, shown), (DevErrors::Off, with_errors_off)]
+        {
+            assert_eq!(choose_for_fast_cgi(&failure, dev_errors, true), expected, "{failure}");
+            assert_eq!(choose_for_fast_cgi(&failure, dev_errors, false), Rendering::Plain, "{failure}");
+        }
     }
 }
