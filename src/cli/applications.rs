@@ -108,9 +108,10 @@ impl Plain {
         let root = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
         let mut resolved = settings::resolve_plain(&root, environment, limits, &self.defaults)?;
         // What stands in the command must be replaced, whatever else is said.
-        let implied = self.command().implied_transport().map(|transport| match transport {
-            Transport::Unix => settings::Transport::Unix,
-            Transport::Tcp => settings::Transport::Tcp,
+        let implied = self.command().implied_transport().and_then(|transport| match transport {
+            Transport::Unix => Some(settings::Transport::Unix),
+            Transport::Tcp => Some(settings::Transport::Tcp),
+            Transport::Inherited => None,
         });
         let settings = &mut resolved.settings;
         settings.transport = implied.or(settings.transport).or(self.found.transport);

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{USAGE, applications, fail, programs, show, sites};
+use super::{USAGE, applications, fail, fast_cgi, programs, show, sites};
 use crate::base::root::{Kind, Root};
+use crate::config::fastcgi::outside::ProgramEntry;
+use crate::config::host_file::HostFile;
 use crate::config::settings::{self, Resolved};
 use crate::config::site::{self, SiteConfig};
 use crate::config::source::{Level, Note, Source};
@@ -60,9 +62,11 @@ struct NoteOut {
 
 impl Check {
     pub(super) fn execute(self) -> ExitCode {
+        let host_file: Vec<PathBuf> =
+            sites::host_file_path(&self.path, self.config.as_deref()).into_iter().collect();
         let file = match sites::host_file_or_notes(&self.path, self.config.as_deref()) {
             Ok(file) => file,
-            Err(notes) => return self.report(Vec::new(), &notes),
+            Err(notes) => return self.report(&host_file, &notes),
         };
         let plans = match sites::plans(&self.path, self.config.as_deref()) {
             Ok(plans) => plans,
@@ -72,34 +76,38 @@ impl Check {
             Ok(found) => found,
             Err(why) => return fail(&why, USAGE),
         };
+        files.extend(host_file);
+        notes.extend(file.iter().flat_map(|file| file.notes.iter().cloned()));
+        let mut unused = programs_of(file.as_ref());
         for plan in plans {
             let root = match plan.root.canonicalize() {
                 Ok(root) => root,
                 Err(error) => return fail(&format!("{}: {error}", plan.root.display()), USAGE),
             };
-            let config = site::load(&root);
+            let config = site::load_within(&root, &plan.fast_cgi);
             notes.extend(config.notes.iter().cloned());
             notes.extend(missing_scripts(&config));
             files.extend(config.files.iter().cloned());
             check_applications(&root, &config, &plan.defaults, &mut notes, &mut files);
+            unused.retain(|program| !fast_cgi::is_used(program, &config, &sites::environment()));
         }
         // A file with an error was read, too.
         files.extend(notes.iter().filter_map(|note| match &note.source {
             Source::File { path, .. } => Some(path.to_path_buf()),
             _ => None,
         }));
-        files.sort();
-        files.dedup();
+        notes.extend(unused.iter().map(fast_cgi::unused));
         let mut seen = Vec::new();
         for note in notes {
             if !seen.contains(&note) {
                 seen.push(note);
             }
         }
-        self.report(files, &seen)
+        self.report(&files, &seen)
     }
 
-    fn report(&self, files: Vec<PathBuf>, notes: &[Note]) -> ExitCode {
+    fn report(&self, files: &[PathBuf], notes: &[Note]) -> ExitCode {
+        let files = read(files);
         let count = |level| notes.iter().filter(|note| note.level == level).count();
         let (errors, warnings) = (count(Level::Error), count(Level::Warning));
         let text = if self.json {
@@ -125,6 +133,16 @@ impl Check {
     }
 }
 
+/// Each once, by its one name, without those that would be read if they were there.
+fn read(files: &[PathBuf]) -> Vec<PathBuf> {
+    let there = files.iter().filter_map(|file| file.canonicalize().ok()).filter(|file| file.is_file());
+    there.collect::<BTreeSet<PathBuf>>().into_iter().collect()
+}
+
+fn programs_of(file: Option<&HostFile>) -> Vec<ProgramEntry> {
+    file.map(|file| file.programs.clone()).unwrap_or_default()
+}
+
 /// The settings of every application that can be known without a request.
 fn check_applications(
     root: &Path,
@@ -134,6 +152,7 @@ fn check_applications(
     files: &mut Vec<PathBuf>,
 ) {
     let environment = sites::environment();
+    notes.extend(fast_cgi::notes(config, &environment));
     for layer in config.layers.values() {
         notes.extend(programs::notes(layer, &environment));
         match settings::resolve(layer, &layer.directory, &environment, defaults) {

@@ -8,12 +8,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::url_facts::UrlFacts;
-use super::{USAGE, explain_application, fail, programs, sites};
+use super::{USAGE, explain_application, fail, fast_cgi, programs, sites};
 use crate::base::root::Root;
 use crate::config::settings;
 use crate::config::site::{self, Section, SiteConfig};
 use crate::config::source::Note;
 use crate::config::xml::{self, Element};
+use crate::handler::variables::Scene;
 use crate::rules::encode;
 use crate::rules::files::ClientCache;
 use crate::rules::mapping::Module;
@@ -62,6 +63,11 @@ struct Explanation {
     caching: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     handler: Option<String>,
+    /// Of FastCGI, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_info: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     application: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +75,9 @@ struct Explanation {
     /// Set for the program, as `NAME=value`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     variables: Vec<String>,
+    /// Told to a FastCGI program with the request, as `NAME=value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parameters: Vec<String>,
     /// The URL of the logs, or their folder where no URL leads to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     logs: Option<String>,
@@ -131,7 +140,7 @@ impl Explain {
         let host = self.url.contains("://").then(|| facts.name().to_ascii_lowercase());
         let plan = sites::site_of(&self.path, self.config.as_deref(), host.as_deref())?;
         let root = plan.root.canonicalize().map_err(|error| format!("{}: {error}", plan.root.display()))?;
-        let config = site::load(&root);
+        let config = site::load_within(&root, &plan.fast_cgi);
         let disk = Root::open(&root).map_err(|error| format!("{}: {error}", root.display()))?;
         let asked = Asked { method: &self.method, target: self.url.as_bytes(), content_length: None };
         let mut rules = Vec::new();
@@ -153,9 +162,12 @@ impl Explain {
             media_type: None,
             caching: None,
             handler: None,
+            script: None,
+            path_info: None,
             application: None,
             command: None,
             variables: Vec::new(),
+            parameters: Vec::new(),
             logs: None,
             watched: None,
             settings: Vec::new(),
@@ -166,8 +178,11 @@ impl Explain {
             explanation.media_type = Some(media_type.unwrap_or("none, so 404.3 is answered").to_owned());
             explanation.caching = Some(caching(&route.policy.files.client_cache));
         }
-        if let Decision::Script { script, mapped, .. } = &route.decision {
+        if let Decision::Script { script, mapped, path_info } = &route.decision {
+            let file = fast_cgi::declaring_file(mapped, &config);
+            let file = file.map(|file| short(&file.display().to_string(), &root));
             let base = if mapped.base.is_empty() { "the root" } else { &mapped.base };
+            let base = file.as_deref().unwrap_or(base);
             explanation.handler = Some(format!("{} (path {}, declared in {base})", mapped.name, mapped.path));
             match mapped.module {
                 Module::Iisnode => {
@@ -176,6 +191,15 @@ impl Explain {
                 }
                 Module::HttpPlatform | Module::AspNetCore => {
                     explanation.program(&root, &config, script, &mapped.module);
+                }
+                Module::FastCgi => {
+                    explanation.script = Some(root.join(script).display().to_string());
+                    explanation.path_info = Some(path_info.clone()).filter(|info| !info.is_empty());
+                    let physical_root = root.to_string_lossy();
+                    let physical_root = physical_root.trim_end_matches('/');
+                    let scene = Scene { physical_root, url: &route.url, script, path_info };
+                    let processor = mapped.processor.as_deref().unwrap_or_default();
+                    explanation.pool(&config, processor, scene, route.target.as_deref());
                 }
                 _ => {}
             }
@@ -280,6 +304,30 @@ impl Explanation {
         }
     }
 
+    /// Adds what holds for the pool of a FastCGI handler.
+    fn pool(&mut self, config: &SiteConfig, processor: &str, scene: Scene<'_>, rewritten: Option<&str>) {
+        self.application = Some(format!("the pool {processor}"));
+        match fast_cgi::resolve(processor, config, &sites::environment()) {
+            Ok(resolved) => {
+                self.notes.extend(fast_cgi::all_notes(&resolved).iter().map(Note::to_string));
+                self.command = Some(fast_cgi::command(&resolved));
+                self.variables = fast_cgi::variables(&resolved);
+                let asked = (self.method.as_str(), self.url.as_str());
+                self.parameters = fast_cgi::parameters(&resolved, config, asked, scene, rewritten);
+                self.watched = Some(fast_cgi::watched(&resolved, &config.root));
+                self.settings.extend(resolved.told.into_iter().map(|(name, told)| Setting {
+                    name,
+                    value: told.value,
+                    source: short(&told.source.to_string(), &config.root),
+                    described: None,
+                }));
+            }
+            Err(notes) => self.notes.extend(notes.iter().map(Note::to_string)),
+        }
+        let unheard = fast_cgi::unheard(processor, config, &sites::environment());
+        self.notes.extend(unheard.iter().map(Note::to_string));
+    }
+
     fn text(&self) -> String {
         use std::fmt::Write;
         let mut text = String::new();
@@ -299,6 +347,8 @@ impl Explanation {
             ("media type", &self.media_type),
             ("caching", &self.caching),
             ("handler", &self.handler),
+            ("script", &self.script),
+            ("path info", &self.path_info),
             ("application", &self.application),
             ("command", &self.command),
             ("logs", &self.logs),
@@ -308,9 +358,12 @@ impl Explanation {
                 line(what, value);
             }
         }
-        if !self.variables.is_empty() {
-            text.push_str("variables\n");
-            for variable in &self.variables {
+        for (what, variables) in [("variables", &self.variables), ("told with the request", &self.parameters)]
+        {
+            if !variables.is_empty() {
+                let _ = writeln!(text, "{what}");
+            }
+            for variable in variables {
                 let _ = writeln!(text, "  {variable}");
             }
         }
@@ -343,7 +396,11 @@ fn outcome(decision: &Decision) -> String {
                 Module::HttpPlatform | Module::AspNetCore => {
                     format!("the program that serves /{script}{rest}")
                 }
-                _ => format!("{script}{rest}, by a handler that is not served yet"),
+                Module::FastCgi if mapped.is_wildcard() => {
+                    format!("FastCGI for all paths of /{script}{rest}")
+                }
+                Module::FastCgi => format!("the FastCGI script {script}{rest}"),
+                _ => format!("{script}{rest}, by a handler that is not served"),
             }
         }
         Decision::Redirect { status, location } => format!("{status} to {location}"),

@@ -5,6 +5,7 @@ mod check;
 mod dev;
 mod explain;
 mod explain_application;
+mod fast_cgi;
 mod placeholders;
 mod programs;
 mod run;

@@ -7,7 +7,7 @@ use crate::config::settings::Environment;
 use crate::config::site::{AppLayer, Section};
 use crate::config::source::Note;
 use crate::rules::mapping::Module;
-use crate::tend::CommandLine;
+use crate::tend::look_up;
 
 /// The program that serves for `module` by what a layer says; None if the layer has no section for it.
 pub(super) fn resolve(
@@ -16,11 +16,7 @@ pub(super) fn resolve(
     environment: &Environment,
 ) -> Option<Result<ResolvedProgram, Vec<Note>>> {
     let section = section(layer, module)?;
-    let path = environment.get("PATH").cloned().unwrap_or_default();
-    let find = |name: &str| {
-        let command = CommandLine { program: name.to_owned(), args: Vec::new() };
-        command.find(&section.directory, path.as_ref()).ok()
-    };
+    let find = |name: &str| look_up(name, &section.directory, environment);
     let url = format!("/{}", section.base);
     let surroundings = Surroundings { environment, url: &url, find: &find, instances: None };
     Some(match module {

@@ -132,6 +132,7 @@ impl Run {
         } else {
             sites::host_file(&path, self.config.as_deref()).map_err(UsageError::File)?
         };
+        file.iter().flat_map(|file| &file.notes).for_each(|note| eprintln!("ostler: {note}"));
         let mut limits = file.as_ref().map_or_else(Limits::default, |file| file.limits.clone());
         for assignment in &self.limit {
             limits.set(assignment).map_err(|error: LimitError| flag("limit", error))?;

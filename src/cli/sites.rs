@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::detect;
+use crate::config::fastcgi::outside::Outside;
 use crate::config::host_file::{self, HostFile, SiteEntry};
 use crate::config::settings::{self, Command, Defaults, Environment, Settings};
 use crate::config::site::AppLayer;
 use crate::config::source::Note;
 use crate::host::SitePlan;
-use crate::tend::CommandLine;
+use crate::tend::look_up;
 
 /// The name of a host's file in a folder that is served.
 const HOST_FILE: &str = "ostler.yml";
@@ -21,16 +22,17 @@ pub(super) fn host_file(path: &Path, config: Option<&Path>) -> Result<Option<Hos
     host_file_or_notes(path, config).map_err(|notes| lines(&notes))
 }
 
+/// Where that file lies, if it is named or there.
+pub(super) fn host_file_path(path: &Path, config: Option<&Path>) -> Option<PathBuf> {
+    config.map(Path::to_owned).or_else(|| Some(path.join(HOST_FILE)).filter(|file| file.is_file()))
+}
+
 /// The same for those who show notes themselves.
 ///
 /// # Errors
 /// All that is wrong with it.
 pub(super) fn host_file_or_notes(path: &Path, config: Option<&Path>) -> Result<Option<HostFile>, Vec<Note>> {
-    let file = match config {
-        Some(file) => file.to_owned(),
-        None if path.join(HOST_FILE).is_file() => path.join(HOST_FILE),
-        None => return Ok(None),
-    };
+    let Some(file) = host_file_path(path, config) else { return Ok(None) };
     let file = host_file::load(&file)?;
     let missing: Vec<Note> = file.sites.iter().filter_map(missing_root).collect();
     if missing.is_empty() { Ok(Some(file)) } else { Err(missing) }
@@ -64,19 +66,26 @@ pub(super) fn of_file(file: &HostFile, path: &Path) -> Vec<SitePlan> {
         return Vec::new();
     }
     if file.sites.is_empty() {
-        return vec![SitePlan { root: path.to_owned(), hosts: Vec::new(), defaults: file.defaults() }];
+        let fast_cgi = file.outside_of(None);
+        return vec![SitePlan { defaults: file.defaults(), fast_cgi, ..plain(path) }];
     }
     let plan = |site: &SiteEntry| SitePlan {
         root: site.root.value.clone(),
         hosts: site.hosts.iter().map(|host| host.value.clone()).collect(),
         defaults: file.defaults_for(site),
+        fast_cgi: file.outside_of(Some(site)),
     };
     file.sites.iter().filter(|site| site.application.is_none()).map(plan).collect()
 }
 
 /// The one site of a folder.
 pub(super) fn plain(path: &Path) -> SitePlan {
-    SitePlan { root: path.to_owned(), hosts: Vec::new(), defaults: Defaults::default() }
+    SitePlan {
+        root: path.to_owned(),
+        hosts: Vec::new(),
+        defaults: Defaults::default(),
+        fast_cgi: Outside::default(),
+    }
 }
 
 /// The site that a folder is, with the defaults of the host's file; if it is none of them, the one that `host` leads to,
@@ -118,12 +127,8 @@ pub(super) fn worker_command(
     layer: &AppLayer,
     environment: &Environment,
 ) -> Result<Command, String> {
-    let path = environment.get("PATH").cloned().unwrap_or_default();
     let folder = script.parent().map_or_else(PathBuf::new, Path::to_owned);
-    let find = |name: &str| {
-        let command = CommandLine { program: name.to_owned(), args: Vec::new() };
-        command.find(&folder, path.as_ref()).ok()
-    };
+    let find = |name: &str| look_up(name, &folder, environment);
     settings::worker_command(settings, script, &layer.directory, &find)
 }
 

@@ -5,7 +5,7 @@ use super::pool_settings;
 use crate::config::limits::Limits;
 use crate::config::settings::{self, LogSettings, Settings};
 use crate::logs::{LogNaming, LogPlan};
-use crate::pool::{ErrorStyle, Forwarded, Passing, PoolSettings};
+use crate::pool::{ErrorStyle, Forwarded, Passing, PoolSettings, Protocol};
 use crate::tend::{ApplicationPlan, Readiness, Transport, Wear};
 
 /// The pool of an application of this name.
@@ -37,6 +37,7 @@ pub(super) fn passing(settings: &Settings, errors: ErrorStyle) -> Passing {
         queue_time_field: settings.queue_time_field.as_str().into(),
         silence: settings.request_timeout,
         forwards_connection: false,
+        protocol: Protocol::Http,
         errors,
     }
 }

@@ -5,6 +5,7 @@
 //! end, then workers are stopped, then the process ends.
 
 mod cores;
+mod fast_cgi;
 mod from_settings;
 mod offline;
 mod one;
@@ -263,6 +264,8 @@ fn pool_settings(name: String, slots: usize, max_concurrent: u32, limits: &Limit
         queue_timeout: limits.queue_timeout,
         start_timeout: limits.start_timeout,
         opens_complete: false,
+        grows: false,
+        eager: None,
         balancing: LoadBalancing::default(),
     }
 }

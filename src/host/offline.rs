@@ -19,7 +19,7 @@ pub(super) fn is_page(path: &Path) -> bool {
 pub(super) fn concerns(folder: &Path, kind: Kind, path: &Path) -> bool {
     match kind {
         Kind::HttpPlatform | Kind::AspNetCore => path == folder,
-        Kind::Script | Kind::Command => path.starts_with(folder),
+        Kind::Script | Kind::Command | Kind::FastCgi => path.starts_with(folder),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::offline;
+use crate::config::fastcgi::outside::Outside;
 use crate::config::settings::{self, Defaults, DevErrors, Environment, LogAccess, Settings};
 use crate::config::site::{self, AppLayer, SiteConfig};
 use crate::config::source::Note;
@@ -22,6 +23,8 @@ pub(crate) struct SitePlan {
     /// Host names that lead here; none for all.
     pub(crate) hosts: Vec<HostPattern>,
     pub(crate) defaults: Defaults,
+    /// What the host says of FastCGI.
+    pub(crate) fast_cgi: Outside,
 }
 
 pub(super) struct OneSite {
@@ -60,7 +63,7 @@ impl OneSite {
         if !root.is_dir() {
             return Err(std::io::ErrorKind::NotADirectory.into());
         }
-        let config = site::load(&root);
+        let config = site::load_within(&root, &plan.fast_cgi);
         tell(&config.notes);
         let stamps = Stamps::of(&config.files);
         let mut site = OneSite {
@@ -113,7 +116,7 @@ impl OneSite {
             self.owed.insert(root.clone());
             self.root = root;
         }
-        let config = site::load(&self.root);
+        let config = site::load_within(&self.root, &self.plan.fast_cgi);
         let fresh: Vec<Note> =
             config.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect();
         tell(&fresh);
@@ -130,6 +133,31 @@ impl OneSite {
             std::mem::take(&mut self.owed).into_iter().partition(is_kept);
         self.owed = owed.into_iter().collect();
         different
+    }
+
+    /// Whether a note is one of those that were told when the site was read.
+    pub(super) fn has_told(&self, note: &Note) -> bool {
+        self.notes.contains(note)
+    }
+
+    /// How failures are shown that concern no application: with status 200 only where there is iisnode, whose way that is,
+    /// or where a file that cannot be read speaks of it.
+    pub(super) fn dev_errors_of_site(&self) -> DevErrors {
+        let trees = [Some(&self.policies), self.bad_edit.as_ref()];
+        let all: Vec<_> = trees.into_iter().flatten().flat_map(|tree| tree.values()).collect();
+        let runs_scripts =
+            |policy: &Policy| policy.mapping.mapped.iter().any(|mapped| mapped.module == Module::Iisnode);
+        let speaks_of_it = |file: &PathBuf| {
+            let text = std::fs::read(file).unwrap_or_default().to_ascii_lowercase();
+            memchr::memmem::find(&text, b"iisnode").is_some()
+        };
+        let is_iisnodes = all.iter().any(|policy| runs_scripts(policy))
+            || all.iter().any(|policy| policy.broken.is_some())
+                && self.stamps.files().iter().any(speaks_of_it);
+        match self.dev_errors {
+            DevErrors::Ok200 if !is_iisnodes => DevErrors::TrueStatus,
+            as_said => as_said,
+        }
     }
 
     /// Whether a configuration file is not as it was when it was read.

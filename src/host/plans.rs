@@ -12,7 +12,7 @@ use crate::pool::refusal::Refusal;
 use crate::pool::{ApplicationId, ErrorStyle};
 use crate::tend::steward::GenerationPlan;
 use crate::tend::watch::list::WatchedFiles;
-use crate::tend::{ApplicationPlan, CommandLine};
+use crate::tend::{ApplicationPlan, CommandLine, look_up};
 
 /// What to run for a script, and what is to be said about its settings.
 ///
@@ -88,12 +88,8 @@ fn command(
     layer: &AppLayer,
     host: &settings::Environment,
 ) -> Result<Command, Refusal> {
-    let path = host.get("PATH").cloned().unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
     let folder = script.parent().unwrap_or(Path::new("/"));
-    let find = |name: &str| {
-        let command = CommandLine { program: name.to_owned(), args: Vec::new() };
-        command.find(folder, path.as_ref()).ok()
-    };
+    let find = |name: &str| look_up(name, folder, host);
     let command =
         settings::worker_command(settings, script, &layer.directory, &find).map_err(Refusal::Machine)?;
     if !command.found {

@@ -16,7 +16,7 @@ use crate::pool::{ApplicationId, ErrorStyle, Forwarded, Kind, ProgramErrors};
 use crate::rules::mapping::Module;
 use crate::tend::steward::GenerationPlan;
 use crate::tend::watch::list::WatchedFiles;
-use crate::tend::{ApplicationPlan, CommandLine, Goodbye, Pairing, Retrying, Telling, Transport};
+use crate::tend::{ApplicationPlan, CommandLine, Goodbye, Pairing, Retrying, Telling, Transport, look_up};
 
 /// The files of one program may grow so large, and so many may there be; IIS has no limit.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -102,11 +102,7 @@ fn resolve(
     shared: &Resolved,
     environment: &Environment,
 ) -> Result<ResolvedProgram, Vec<Note>> {
-    let path = environment.get("PATH").cloned().unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
-    let find = |name: &str| {
-        let command = CommandLine { program: name.to_owned(), args: Vec::new() };
-        command.find(&section.directory, path.as_ref()).ok()
-    };
+    let find = |name: &str| look_up(name, &section.directory, environment);
     let url = format!("/{}", id.path);
     let is_overridden = is_overridden(shared, "nodeProcessCountPerApplication");
     let instances = is_overridden.then(|| from_settings::slots(&shared.settings));
@@ -118,7 +114,7 @@ fn resolve(
     }
 }
 
-fn bad_settings(notes: Vec<Note>) -> Refusal {
+pub(super) fn bad_settings(notes: Vec<Note>) -> Refusal {
     Refusal::BadSettings { notes: notes.iter().map(Note::to_string).collect(), is_yml: false }
 }
 
@@ -236,7 +232,7 @@ fn log_directory(program: &Program) -> Option<PathBuf> {
 }
 
 /// Pages with status 200 are iisnode's way alone.
-fn true_status(dev_errors: DevErrors) -> DevErrors {
+pub(super) fn true_status(dev_errors: DevErrors) -> DevErrors {
     match dev_errors {
         DevErrors::Off => DevErrors::Off,
         DevErrors::Ok200 | DevErrors::TrueStatus => DevErrors::TrueStatus,

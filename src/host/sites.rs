@@ -1,18 +1,18 @@
 //! The sites of a host: published to the cores, and read again when their files change.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::one_site::{OneSite, SitePlan, tell};
 use super::programs::{ProgramSite, Programs, for_hosts};
-use super::{HostError, offline, plans, report, section_programs};
+use super::{HostError, fast_cgi, offline, plans, report, section_programs};
 use crate::base::root::Root;
 use crate::base::sentinel::Sentinel;
 use crate::config::limits::Limits;
 use crate::config::settings::Environment;
-use crate::config::source::Note;
+use crate::config::source::{Level, Note};
 use crate::pool::refusal::Refusal;
 use crate::pool::{Application, ApplicationId, Applications, Kind};
 use crate::rules::encode;
@@ -45,6 +45,8 @@ pub(super) struct SitesPlanner {
     is_watched: bool,
     /// Notes about applications, so that each is told once.
     told: Vec<Note>,
+    /// What each FastCGI pool was made of when it was planned last.
+    pools: HashMap<ApplicationId, Result<fast_cgi::Basis, Refusal>>,
 }
 
 const MOST_TOLD: usize = 1000;
@@ -74,6 +76,7 @@ impl SitesPlanner {
             is_owed: false,
             is_watched: false,
             told: Vec::new(),
+            pools: HashMap::new(),
         };
         for site in sites {
             let root = site.root.clone();
@@ -124,7 +127,7 @@ impl SitesPlanner {
             applications: self.applications.clone(),
             one: None,
             logs: one.logs.clone(),
-            dev_errors: one.dev_errors,
+            dev_errors: one.dev_errors_of_site(),
             offline: one.offline(),
             bad_edit: one.bad_edit.clone(),
             is_watched: self.is_watched,
@@ -149,14 +152,18 @@ impl SitesPlanner {
         applications.filter(|application| seen.insert(application.id.clone())).collect()
     }
 
-    /// Says what is wrong with sections of programs, before anybody asks for one.
+    /// Says what is wrong with sections of programs and pools, before anybody asks for one.
     fn tell_of_programs(&mut self) {
         let notes = self.sites.iter().enumerate().flat_map(|(number, one)| {
             let programs = one.programs(number);
             let environment = &self.environment;
             programs.into_iter().flat_map(move |id| section_programs::introduce(&id, one, environment).1)
         });
-        let notes = notes.collect();
+        let mut notes: Vec<Note> = notes.collect();
+        for one in &self.sites {
+            let of_pools = fast_cgi::introduce(one, &self.environment);
+            notes.extend(of_pools.into_iter().filter(|note| !one.has_told(note)));
+        }
         self.tell_once(notes);
     }
 
@@ -221,6 +228,13 @@ impl Planner for SitesPlanner {
             Kind::HttpPlatform | Kind::AspNetCore => {
                 section_programs::plan(id, one, &self.environment, &self.limits)?
             }
+            Kind::FastCgi => {
+                let basis = fast_cgi::basis(&id.path, one, &self.environment);
+                if !matches!(basis, Err(Refusal::Gone(_))) {
+                    self.pools.insert(id.clone(), basis);
+                }
+                fast_cgi::plan(id, one, &self.environment, &self.limits)?
+            }
             Kind::Command => return Err(gone()),
         };
         self.tell_once(notes);
@@ -234,6 +248,7 @@ impl Planner for SitesPlanner {
         let folder = match id.kind {
             Kind::Script => path.parent().map(Path::to_owned),
             Kind::HttpPlatform | Kind::AspNetCore | Kind::Command => Some(path),
+            Kind::FastCgi => Some(one.root.clone()),
         };
         folder.into_iter().chain(layer).collect()
     }
@@ -248,7 +263,8 @@ impl Planner for SitesPlanner {
     fn changed(&mut self, paths: &[PathBuf], extent: Extent) -> Found {
         let mut found = Found::default();
         let mut is_different = self.is_owed;
-        for one in &mut self.sites {
+        let mut fresh = Vec::new();
+        for (number, one) in self.sites.iter_mut().enumerate() {
             let mut concerned = extent == Extent::Everything
                 || (extent == Extent::Known && one.has_different_files())
                 || paths.iter().any(|path| one.is_configuration(path));
@@ -260,6 +276,22 @@ impl Planner for SitesPlanner {
             }
             (is_different, found.directories) = (true, true);
             let files = one.reload(&self.environment);
+            // What keeps a pool from running is told when it is to.
+            let of_pools = fast_cgi::introduce(one, &self.environment);
+            let is_news = |note: &Note| note.level == Level::Warning && !one.has_told(note);
+            fresh.extend(of_pools.into_iter().filter(is_news));
+            if let Some(file) = files.last() {
+                self.pools.retain(|id, known| {
+                    if id.site != number {
+                        return true;
+                    }
+                    let now = fast_cgi::basis(&id.path, one, &self.environment);
+                    if now != *known {
+                        found.applications.push((id.clone(), file.clone()));
+                    }
+                    !matches!(now, Err(Refusal::Gone(_)))
+                });
+            }
             // A file that a web.config names may lie anywhere; it is everybody's.
             let root = one.root.clone();
             let concerned = |file: &Path| match file.parent() {
@@ -268,6 +300,7 @@ impl Planner for SitesPlanner {
             };
             found.stale.extend(files.into_iter().map(|file| (concerned(&file), file)));
         }
+        self.tell_once(fresh);
         // The page in the place of its directory: which applications it is for is another question than for configuration.
         let pages = paths.iter().filter(|path| offline::is_page(path));
         found.offline.extend(pages.map(|page| (page.clone(), page.clone())));
@@ -281,7 +314,10 @@ impl Planner for SitesPlanner {
 
     fn is_below(&self, id: &ApplicationId, directory: &Path) -> bool {
         let Some(one) = self.sites.get(id.site) else { return false };
-        let path = one.root.join(&*id.path);
+        let path = match id.kind {
+            Kind::FastCgi => fast_cgi::folder(&id.path, one, &self.environment).to_owned(),
+            _ => one.root.join(&*id.path),
+        };
         match directory.parent().filter(|_| offline::is_page(directory)) {
             Some(folder) => offline::concerns(folder, id.kind, &path),
             None => path.starts_with(directory),
