@@ -23,12 +23,6 @@ const MISTAKES: &[(u32, u64, &str)] = &[
 
 /// What is accepted and not done: words of the warning, the feature, files that have it, and why it is later work.
 const LATER: &[(&str, &str, usize, &str)] = &[
-    (
-        "`FastCgiModule` is not served yet",
-        "FastCGI handlers",
-        5,
-        "another protocol to workers, after iisnode",
-    ),
     ("rewrites to another server", "rewriting to absolute URLs", 8, "a proxy; no site with iisnode does it"),
     ("`outboundRules`", "outbound rules", 1, "changes answers of the proxied; goes with the proxy"),
     ("`proxy` is not served", "proxy settings", 1, "goes with the proxy"),
@@ -67,6 +61,7 @@ const HONOURED: &[&str] = &[
     "on this system; /",
     "on this system; logs begin with",
     "is written for Windows; `PYTHONPATH`",
+    "is a path of Windows; the program is given it",
     r"`D:\home\site\wwwroot\manage.py` is ",
 ];
 
@@ -79,6 +74,7 @@ const SERVED: &[&str] = &[
     "applicationInitialization",
     "aspNetCore",
     "defaultDocument",
+    "fastCgi",
     "handlers",
     "httpErrors",
     "httpPlatform",

@@ -275,3 +275,21 @@ fn a_file_that_is_not_there_is_named() {
     assert!(Path::new(&absent).is_absolute());
     says_all(&outcome.stderr, &["absent.yml", "cannot be read"]);
 }
+
+#[test]
+fn a_path_of_windows_in_double_quotes_is_told_to_stand_in_single_ones() {
+    for path in [r"C:\PHP\php-cgi.exe", r"C:\xamp\php-cgi.exe", r"C:\new\tools.exe"] {
+        for key in ["programs", "fastCgi"] {
+            let value = if key == "programs" { "php-cgi" } else { "{maxInstances: 2}" };
+            let folder = sites(&format!("{key}:\n  \"{path}\": {value}\n"));
+            let outcome = ostler(["check", folder.path().to_str().unwrap()]);
+            assert_eq!(outcome.status.code(), Some(2), "{path}");
+            says_all(
+                &outcome.text(),
+                &["ostler.yml:", "1 file read: 1 error", r"single quotes, as 'C:\PHP\php-cgi.exe'"],
+            );
+            let folder = sites(&format!("{key}:\n  '{path}': {value}\n"));
+            ostler(["check", folder.path().to_str().unwrap()]).success();
+        }
+    }
+}

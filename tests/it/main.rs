@@ -51,6 +51,9 @@ mod http_platform;
 // The sites of the ASP.NET Core Module, whose workers are programs that listen on a port.
 mod asp_net_core;
 
+// The sites of FastCgiModule: PHP and whatever else speaks FastCGI, beside all of the above.
+mod fastcgi;
+
 // The same for configuration that others wrote, for other hosts,
 mod corpus;
 

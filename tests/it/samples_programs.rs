@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, RawClient, curl, eventually};
+use crate::harness::{Host, PATIENCE, RawClient, curl, eventually};
 use crate::samples_iisnode::{get, start};
 
 /// The samples that have a test below.
-pub(crate) const TESTED: [&str; 6] = [
+pub(crate) const TESTED: [&str; 7] = [
     "aspnetcore-contract",
     "flask-waitress",
     "java-httpserver",
     "node-numeric-port",
     "ruby-webrick",
+    "side-by-side",
     "static-binary",
 ];
 
@@ -78,4 +79,50 @@ fn aspnetcore_contract_hears_only_the_host_and_ends_when_it_is_asked_to() {
     assert!(forged.starts_with("Hello, 127.0.0.1!"), "{forged}");
     host.stop();
     assert!(host.lines().iter().any(|line| line.contains("asked to end")), "{:?}", host.lines());
+}
+
+/// The process that answers each of the three programs of `side-by-side`.
+fn processes(host: &Host) -> [String; 3] {
+    ["/api/", "/blog/", "/files/"].map(|target| {
+        let response = get(host, target);
+        assert_eq!(response.status(), 200, "{target}: {}", response.text());
+        response
+            .head
+            .field("x-process")
+            .unwrap_or_else(|| panic!("{target}: {:?}", response.head.fields))
+            .to_owned()
+    })
+}
+
+#[test]
+fn side_by_side_replaces_each_of_its_programs_for_reasons_of_its_own() {
+    let (site, mut host) = start("side-by-side");
+    let first = processes(&host);
+    assert_eq!(processes(&host), first);
+
+    site.write("api/greeting.json", r#"{ "greeting": "Saved" }"#);
+    assert!(get(&host, "/api/").text().contains("Saved"));
+    let second = processes(&host);
+    assert_eq!([second[0] == first[0], second[1] == first[1], second[2] == first[2]], [false, true, true]);
+
+    site.write(
+        "files/server.py",
+        &site.read("files/server.py").replace("not shared", "nothing of this name"),
+    );
+    assert_eq!(get(&host, "/files/none").text(), "nothing of this name\n");
+    let third = processes(&host);
+    assert_eq!([third[0] == second[0], third[1] == second[1], third[2] == second[2]], [true, true, false]);
+
+    site.write("blog/posts/third.txt", "Read anew.\n");
+    assert_eq!(get(&host, "/blog/index.php/third").text(), "Read anew.\n");
+    eventually(PATIENCE, "the next process after a hundred requests", || {
+        (processes(&host)[1] != third[1]).then_some(())
+    });
+    let last = processes(&host);
+    assert_eq!([last[0] == third[0], last[2] == third[2]], [true, true]);
+
+    // What is a program in one folder is nothing special in another, and never shown as text where it is one.
+    assert!(!get(&host, "/blog/web.config").text().contains("scriptProcessor"));
+    assert_eq!(get(&host, "/blog/index.php/none").text(), "There is no post none.\n");
+    host.stop();
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u8)] = &[
     ("base", 0),
     ("http1", 1),
+    ("fastcgi", 1),
     ("rules", 1),
     ("config", 2),
     ("logs", 2),
