@@ -57,22 +57,35 @@ fn resolve_pool(
     fastcgi::pool(processor, layer, &surroundings)
 }
 
-/// What is to be said about the pools of a site before anybody asks for one.
-pub(super) fn introduce(one: &OneSite, environment: &Environment) -> Vec<Note> {
-    let Some(root) = one.layers.at("") else { return Vec::new() };
-    let mut notes = Vec::new();
+/// The pools of a site in a line each, and what is to be said about them before anybody asks for one.
+pub(super) fn introduce(one: &OneSite, environment: &Environment) -> (Vec<String>, Vec<Note>) {
+    let Some(root) = one.layers.at("") else { return (Vec::new(), Vec::new()) };
+    let (mut lines, mut notes) = (Vec::new(), Vec::new());
     for processor in fastcgi::processors(&one.policies) {
         match resolve_pool(processor, root, one, environment) {
             Ok(resolved) => {
+                lines.push(match &resolved.pool.runs {
+                    Runs::Server(address) => format!("{address} (a FastCGI server)"),
+                    Runs::Program { command, .. } => {
+                        let when = match command.found {
+                            true => "started by its first request",
+                            false => "its program is not here",
+                        };
+                        format!("`{}` (a FastCGI pool; {when})", command.shown)
+                    }
+                });
                 notes.extend(resolved.missing());
                 notes.extend(resolved.notes);
             }
-            Err(errors) => notes.extend(errors),
+            Err(errors) => {
+                lines.push(format!("{processor} (a FastCGI pool; it cannot be used)"));
+                notes.extend(errors);
+            }
         }
     }
     let unheard = fastcgi::unheard(&one.policies, &one.layers, environment);
     notes.extend(unheard.into_iter().map(|(_, note)| note));
-    notes
+    (lines, notes)
 }
 
 /// What a pool is made of now.

@@ -161,7 +161,7 @@ impl SitesPlanner {
         });
         let mut notes: Vec<Note> = notes.collect();
         for one in &self.sites {
-            let of_pools = fast_cgi::introduce(one, &self.environment);
+            let of_pools = fast_cgi::introduce(one, &self.environment).1;
             notes.extend(of_pools.into_iter().filter(|note| !one.has_told(note)));
         }
         self.tell_once(notes);
@@ -196,7 +196,8 @@ impl SitesPlanner {
             let programs = one.programs(number);
             let programs =
                 programs.iter().filter_map(|id| section_programs::introduce(id, one, &self.environment).0);
-            let applications: Vec<String> = scripts.chain(programs).collect();
+            let (pools, _) = fast_cgi::introduce(one, &self.environment);
+            let applications: Vec<String> = scripts.chain(programs).chain(pools).collect();
             lines
                 .extend(applications.iter().take(SHOWN).map(|application| format!("app      {application}")));
             if applications.len() > SHOWN {
@@ -277,7 +278,7 @@ impl Planner for SitesPlanner {
             (is_different, found.directories) = (true, true);
             let files = one.reload(&self.environment);
             // What keeps a pool from running is told when it is to.
-            let of_pools = fast_cgi::introduce(one, &self.environment);
+            let of_pools = fast_cgi::introduce(one, &self.environment).1;
             let is_news = |note: &Note| note.level == Level::Warning && !one.has_told(note);
             fresh.extend(of_pools.into_iter().filter(is_news));
             if let Some(file) = files.last() {
